@@ -1,0 +1,260 @@
+"""Every exception rpcore raises, and the one fact about each that a retry may ask: may the callee have run?
+
+A retry decision reads ``exc.retry`` (a class attribute, never the message text):
+
+* ``Retry.NOT_EXECUTED``: the request surely reached no handler; any method may try elsewhere.
+* ``Retry.MAYBE_EXECUTED``: the request was sent and its fate is unknown; idempotent methods may try again.
+* ``Retry.NEVER``: the callee answered, or the fault is ours; trying again gives the same.
+
+``code`` uses gRPC's status names, because they are the field's common vocabulary.
+"""
+
+from __future__ import annotations
+
+import enum
+from typing import Any, ClassVar
+
+
+class Retry(enum.Enum):
+    """What is known about the execution of a failed attempt (see the module docstring)."""
+
+    NOT_EXECUTED = "surely not executed"
+    MAYBE_EXECUTED = "maybe executed"
+    NEVER = "never retried"
+
+
+def _rebuild(cls: type[RpcError], args: tuple[Any, ...], state: dict[str, Any]) -> RpcError:
+    error = cls.__new__(cls, *args)
+    error.args = args
+    error.__dict__.update(state)
+    return error
+
+
+class RpcError(Exception):
+    """Base of all rpcore errors. Every one of them pickles and copies with its fields.
+
+    Attributes:
+        code: gRPC status name, such as ``"UNAVAILABLE"``.
+        service: wire name of the interface, or ``""`` where no call was involved.
+        method: wire name of the method, or ``""``.
+        address: the peer, ``"host:port"`` or ``"unix:/path"``, or ``""``.
+        attempts: one line per attempt that was made, oldest first.
+        retry: whether the callee may have run.
+    """
+
+    code: str = "UNKNOWN"
+    retry: ClassVar[Retry] = Retry.NEVER
+
+    def __init__(
+        self,
+        message: str = "",
+        *,
+        service: str = "",
+        method: str = "",
+        address: str = "",
+        attempts: tuple[str, ...] = (),
+    ) -> None:
+        super().__init__(message)
+        self.service = service
+        self.method = method
+        self.address = address
+        self.attempts = attempts
+
+    @property
+    def message(self) -> str:
+        """The text without the list of attempts."""
+        return str(self.args[0]) if self.args else ""
+
+    def __str__(self) -> str:
+        text = self.message
+        if len(self.attempts) > 1:
+            lines = "".join(f"\n  attempt {i}: {line}" for i, line in enumerate(self.attempts, 1))
+            text = f"{text}{lines}"
+        return text
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _rebuild, (type(self), self.args, dict(self.__dict__))
+
+
+class ConfigurationError(RpcError, ValueError):
+    """A declaration, option or URL is wrong: ours to fix before the first call."""
+
+    code = "INVALID_ARGUMENT"
+
+
+class CodecError(RpcError, ValueError):
+    """A value does not fit its declared type, in either direction.
+
+    Attributes:
+        path: where, such as ``"args.ids[3]"`` or ``"result.tags"``.
+    """
+
+    code = "INVALID_ARGUMENT"
+
+    def __init__(self, message: str = "", *, path: str = "", **fields: Any) -> None:
+        super().__init__(message, **fields)
+        self.path = path
+
+    def __str__(self) -> str:
+        text = super().__str__()
+        return f"{self.path}: {text}" if self.path else text
+
+
+class EncodeError(CodecError):
+    """A value handed to rpcore cannot be sent as its declared type. Nothing was sent."""
+
+
+class DecodeError(CodecError):
+    """Bytes from the peer do not form a value of the declared type."""
+
+    code = "INTERNAL"
+
+
+class ProtocolError(RpcError):
+    """Abstract: somebody broke the rules of the protocol."""
+
+    code = "INTERNAL"
+
+
+class LocalProtocolError(ProtocolError):
+    """We (the application or rpcore) misused a connection, a loop or an object."""
+
+
+class RemoteProtocolError(ProtocolError):
+    """The peer sent bytes that no peer may send; its connection was closed."""
+
+    retry = Retry.MAYBE_EXECUTED
+
+
+class TransportError(RpcError, OSError):
+    """The bytes did not get through."""
+
+    code = "UNAVAILABLE"
+
+    def __str__(self) -> str:  # OSError's own __str__ would win otherwise
+        return RpcError.__str__(self)
+
+
+class ConnectError(TransportError):
+    """No connection could be made, so nothing was sent."""
+
+    retry = Retry.NOT_EXECUTED
+
+
+class ConnectionLost(TransportError):
+    """The connection broke after the request was handed to it."""
+
+    retry = Retry.MAYBE_EXECUTED
+
+
+class PeerGoingAway(TransportError):
+    """The peer is shutting down (READONLY or draining) and refused the call before dispatch."""
+
+    retry = Retry.NOT_EXECUTED
+
+
+class CallTimeout(RpcError, TimeoutError):
+    """The attempt's timeout or the call's deadline passed before the reply came."""
+
+    code = "DEADLINE_EXCEEDED"
+    retry = Retry.MAYBE_EXECUTED
+
+    def __str__(self) -> str:
+        return RpcError.__str__(self)
+
+
+class DiscoveryError(RpcError):
+    """No provider could be chosen."""
+
+    code = "UNAVAILABLE"
+
+
+class RegistryError(DiscoveryError):
+    """The registry itself failed: unreachable, refused, unreadable."""
+
+
+class NoProvider(DiscoveryError):
+    """The registry knows no provider of this service, group and version."""
+
+
+class NoRoute(DiscoveryError):
+    """Providers exist, but routing rules leave none for this call."""
+
+
+class LimitExceeded(RpcError):
+    """A limit (size, concurrency, queue) refused the call before dispatch. Names limit, size and option."""
+
+    code = "RESOURCE_EXHAUSTED"
+    retry = Retry.NOT_EXECUTED
+
+
+class PayloadTooLarge(LimitExceeded, ValueError):
+    """One message is larger than ``payload`` allows; trying elsewhere gives the same."""
+
+    retry = Retry.NEVER
+
+
+class UnknownMethod(RpcError):
+    """The provider has no such service, version, group or method, or takes other arguments."""
+
+    code = "UNIMPLEMENTED"
+
+
+class RemoteError(RpcError):
+    """The callee raised; never retried by default.
+
+    Attributes:
+        type: name of the remote class, such as ``"KeyError"`` or ``"com.x.NotFound"``.
+        remote_message: text of the remote exception.
+        traceback: remote traceback text, or ``None`` when the provider does not send it.
+    """
+
+    code = "UNKNOWN"
+
+    def __init__(
+        self,
+        message: str = "",
+        *,
+        type: str = "",
+        remote_message: str = "",
+        traceback: str | None = None,
+        **fields: Any,
+    ) -> None:
+        super().__init__(message, **fields)
+        self.type = type
+        self.remote_message = remote_message
+        self.traceback = traceback
+
+
+class RemoteFault(RpcError):
+    """The provider's framework failed to serve the call (Dubbo statuses 50, 70, 80): maybe executed."""
+
+    code = "INTERNAL"
+    retry = Retry.MAYBE_EXECUTED
+
+
+__all__ = [
+    "CallTimeout",
+    "CodecError",
+    "ConfigurationError",
+    "ConnectError",
+    "ConnectionLost",
+    "DecodeError",
+    "DiscoveryError",
+    "EncodeError",
+    "LimitExceeded",
+    "LocalProtocolError",
+    "NoProvider",
+    "NoRoute",
+    "PayloadTooLarge",
+    "PeerGoingAway",
+    "ProtocolError",
+    "RegistryError",
+    "RemoteError",
+    "RemoteFault",
+    "RemoteProtocolError",
+    "Retry",
+    "RpcError",
+    "TransportError",
+    "UnknownMethod",
+]
