@@ -46,7 +46,7 @@ def flags() -> tuple[list[str], list[tuple[str, str]]]:
 
 
 def extensions() -> list[Extension]:
-    """Every ``rpcore/_*.pyx``. A change of any part or declaration rebuilds all: they share the .pxd files."""
+    """Every ``rpcore/_*.pyx``. A changed part or declaration rebuilds all: they share the .pxd files."""
     package = ROOT / "rpcore"
     parts = sorted(str(p.relative_to(ROOT)) for s in ("*.pxd", "*/*.pxi", "*.h") for p in package.glob(s))
     compile_args, macros = flags()

@@ -1,8 +1,8 @@
 """What every test may rely on.
 
-``run`` runs a coroutine on each kind of event loop, so a test that uses it runs three times. Beyond the test's own
-asserts it fails when the loop was told of an unhandled exception, and when a task, a thread or a file descriptor
-outlives the test. Warnings, unclosed resources among them, are errors (pyproject.toml).
+``run`` runs a coroutine on each kind of event loop, so a test that uses it runs three times. Beyond the
+test's own asserts it fails when the loop was told of an unhandled exception, and when a task, a thread or a
+file descriptor outlives the test. Warnings, unclosed resources among them, are errors (pyproject.toml).
 
 ``require`` says what a test cannot do without: missing, the test is skipped, or fails where
 ``RPCORE_TEST_REQUIRE`` names it.
@@ -116,8 +116,8 @@ def _describe(context: dict[str, Any]) -> str:
 def require() -> Callable[[str, str], NoReturn]:
     """``require("java", "install a JRE 17")``: this test cannot run here, because that is missing.
 
-    Skips with the reason. ``RPCORE_TEST_REQUIRE=all``, or a list such as ``java,zookeeper`` with the name in it,
-    makes it a failure instead, so that a build that is meant to have everything cannot pass by skipping.
+    Skips with the reason. ``RPCORE_TEST_REQUIRE=all``, or a list such as ``java,zookeeper`` with the name in
+    it, makes it a failure instead: a build that is meant to have everything cannot pass by skipping.
     """
 
     def missing(name: str, reason: str) -> NoReturn:
