@@ -1,0 +1,105 @@
+# Declarations of pick.pxi: providers as the engine counts them, and the choice between them.
+# Included by _core.pxd; what each class does is said in pick.pxi.
+
+cimport cython
+from libc.stdint cimport int64_t, uint32_t, uint64_t
+
+# One node's place in one LeastActivePicker, and the load buckets it moves through.
+cdef struct Bucket:
+    long load                   # calls in flight of every slot in it
+    Py_ssize_t start            # its slots are tier.order[start:end]
+    Py_ssize_t end
+    uint64_t weight             # sum over those slots
+    Bucket* lower               # neighbours by load within the tier
+    Bucket* higher
+
+cdef struct Tier:               # slots whose weights differ by less than a factor of two
+    Slot** order                # all its slots, by load
+    Py_ssize_t size
+    uint32_t heaviest           # largest weight in it
+    bint even                   # every weight equals `heaviest`
+    Bucket* lowest              # the bucket with the least load; never NULL
+    Bucket* spare               # unused buckets, linked by `higher`
+
+cdef struct Slot:
+    void* node                  # borrowed: the picker's tuple keeps it alive
+    Tier* tier
+    Bucket* bucket
+    Py_ssize_t place            # index in tier.order
+    uint32_t weight
+    Slot* next                  # the same node's slots in other pickers
+    Slot* previous
+
+
+@cython.final
+cdef class Node:
+    cdef readonly object instance
+    cdef public object endpoint
+    cdef public int weight
+    cdef readonly long active
+    cdef readonly long total
+    cdef public long failed
+    cdef bint _tried            # scratch of Picker.pick_other, false outside it
+    cdef Slot* _slots           # one per LeastActivePicker that holds this node
+
+    cpdef void begin(self) noexcept
+    cpdef void end(self) noexcept
+
+
+cdef class Picker:
+    cdef readonly tuple nodes
+    cdef tuple _open            # the nodes that may be picked: those with a weight, or all when none has one
+    cdef Py_ssize_t _count      # len(_open)
+    cdef uint32_t* _weights     # of _open, at least 1 each, as they were when this picker was built
+    cdef bint _even             # all of them equal
+    cdef uint64_t _random       # state of the generator
+
+    cpdef Node pick(self)
+    cpdef Node pick_other(self, list tried)
+    cdef Node _rest(self)       # exact choice among nodes not marked as tried; None when all are
+    cdef uint64_t _draw(self) noexcept
+    cdef Py_ssize_t _below(self, Py_ssize_t n) noexcept
+    cdef uint64_t _below_weight(self, uint64_t total) noexcept
+
+
+cdef struct Column:             # of an alias table
+    uint32_t keep               # chance of staying in this column, in units of 2**-32
+    uint32_t alias              # where to go otherwise
+
+@cython.final
+cdef class RandomPicker(Picker):
+    cdef Column* _columns       # NULL while all weights are equal
+
+
+cdef struct Ring:               # the nodes of one weight, taken in turn
+    double due                  # when its next pick is due, as a fraction of the cycle
+    uint64_t cycle              # the cycle that `due` is in
+    uint64_t share              # picks per cycle: weight * size
+    uint64_t taken              # picks of this cycle that were made
+    Py_ssize_t start            # its nodes are ring_nodes[start:start + size]
+    Py_ssize_t size
+    Py_ssize_t next             # offset of the node whose turn it is
+
+@cython.final
+cdef class RoundRobinPicker(Picker):
+    cdef uint32_t* _order       # one cycle in Java's order, or NULL: then the rings below are used
+    cdef Py_ssize_t _length     # picks in `_order`
+    cdef Py_ssize_t _position   # the next of them
+    cdef Ring* _rings           # a binary heap by (cycle, due)
+    cdef Py_ssize_t _ring_count
+    cdef uint32_t* _ring_nodes  # indexes into _open, ring by ring
+    cdef double _due            # `due` of the last pick
+
+
+@cython.final
+cdef class LeastActivePicker(Picker):
+    cdef Slot* _slots
+    cdef Tier* _tiers
+    cdef Py_ssize_t _tier_count
+    cdef Slot** _order          # storage of every tier's `order`
+    cdef Bucket* _buckets       # storage of every tier's buckets
+
+
+@cython.final
+cdef class PythonPicker(Picker):
+    cdef readonly object picker
