@@ -4,24 +4,24 @@
 cimport cython
 from libc.stdint cimport int64_t, uint32_t, uint64_t
 
-# One node's place in one LeastActivePicker, and the load buckets it moves through.
-cdef struct Bucket:
-    long load                   # calls in flight of every slot in it
+
+cdef struct Bucket:             # slots of one tier with the same number of calls in flight
+    long load                   # that number
     Py_ssize_t start            # its slots are tier.order[start:end]
     Py_ssize_t end
     uint64_t weight             # sum over those slots
-    Bucket* lower               # neighbours by load within the tier
+    Bucket* lower               # its neighbours by load
     Bucket* higher
 
 cdef struct Tier:               # slots whose weights differ by less than a factor of two
-    Slot** order                # all its slots, by load
+    Slot** order                # all of them, by load
     Py_ssize_t size
-    uint32_t heaviest           # largest weight in it
-    bint even                   # every weight equals `heaviest`
+    uint32_t heaviest           # the largest weight among them
+    bint even                   # all of them have that weight
     Bucket* lowest              # the bucket with the least load; never NULL
     Bucket* spare               # unused buckets, linked by `higher`
 
-cdef struct Slot:
+cdef struct Slot:               # one node's place in one LeastActivePicker
     void* node                  # borrowed: the picker's tuple keeps it alive
     Tier* tier
     Bucket* bucket
@@ -37,9 +37,9 @@ cdef class Node:
     cdef public object endpoint
     cdef public int weight
     cdef readonly long active
-    cdef readonly long total
-    cdef public long failed
-    cdef bint _tried            # scratch of Picker.pick_other, false outside it
+    cdef readonly int64_t total
+    cdef public int64_t failed
+    cdef bint _tried            # scratch of Picker._rest, false outside it
     cdef Slot* _slots           # one per LeastActivePicker that holds this node
 
     cpdef void begin(self) noexcept
@@ -51,15 +51,17 @@ cdef class Picker:
     cdef tuple _open            # the nodes that may be picked: those with a weight, or all when none has one
     cdef Py_ssize_t _count      # len(_open)
     cdef uint32_t* _weights     # of _open, at least 1 each, as they were when this picker was built
-    cdef bint _even             # all of them equal
+    cdef uint64_t _total        # their sum
+    cdef bint _even             # all of them are equal
     cdef uint64_t _random       # state of the generator
 
     cpdef Node pick(self)
     cpdef Node pick_other(self, list tried)
-    cdef Node _rest(self)       # exact choice among nodes not marked as tried; None when all are
-    cdef uint64_t _draw(self) noexcept
-    cdef Py_ssize_t _below(self, Py_ssize_t n) noexcept
-    cdef uint64_t _below_weight(self, uint64_t total) noexcept
+    cdef Node _rest(self, list tried)
+    cdef Node _untried(self)
+    cdef inline Node _at(self, Py_ssize_t index)
+    cdef inline uint64_t _draw(self) noexcept
+    cdef inline uint64_t _below(self, uint64_t n) noexcept
 
 
 cdef struct Column:             # of an alias table
@@ -72,32 +74,38 @@ cdef class RandomPicker(Picker):
 
 
 cdef struct Ring:               # the nodes of one weight, taken in turn
-    double due                  # when its next pick is due, as a fraction of the cycle
-    uint64_t cycle              # the cycle that `due` is in
+    uint64_t cycle              # when its next pick is due: which cycle,
+    double due                  # and which fraction of that cycle
     uint64_t share              # picks per cycle: weight * size
-    uint64_t taken              # picks of this cycle that were made
-    Py_ssize_t start            # its nodes are ring_nodes[start:start + size]
+    uint64_t taken              # picks made in this cycle
+    Py_ssize_t start            # its nodes are _members[start:start + size]
     Py_ssize_t size
     Py_ssize_t next             # offset of the node whose turn it is
 
 @cython.final
 cdef class RoundRobinPicker(Picker):
-    cdef uint32_t* _order       # one cycle in Java's order, or NULL: then the rings below are used
-    cdef Py_ssize_t _length     # picks in `_order`
-    cdef Py_ssize_t _position   # the next of them
+    cdef uint32_t* _order       # one cycle in Java's order, or NULL: then the rings decide
+    cdef uint64_t _length       # picks in a cycle
+    cdef uint64_t _position     # the next pick in `_order`
     cdef Ring* _rings           # a binary heap by (cycle, due)
     cdef Py_ssize_t _ring_count
-    cdef uint32_t* _ring_nodes  # indexes into _open, ring by ring
+    cdef uint32_t* _members     # indexes into _open, ring by ring
     cdef double _due            # `due` of the last pick
+
+    cdef double _phase(self) noexcept
+    cdef int _arrange(self) except -1
+    cdef int _write_order(self) except -1
 
 
 @cython.final
 cdef class LeastActivePicker(Picker):
-    cdef Slot* _slots
+    cdef Slot* _places          # one per open node
     cdef Tier* _tiers
     cdef Py_ssize_t _tier_count
-    cdef Slot** _order          # storage of every tier's `order`
+    cdef Slot** _orders         # storage of every tier's `order`
     cdef Bucket* _buckets       # storage of every tier's buckets
+
+    cdef Node _from_bucket(self, Tier* tier, Bucket* bucket)
 
 
 @cython.final
