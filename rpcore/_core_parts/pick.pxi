@@ -47,7 +47,7 @@ cdef class Node:
     def __init__(self, instance, endpoint=None):
         self.instance = instance
         self.endpoint = endpoint
-        self.weight = instance.weight
+        self.weight = min(max(instance.weight, 0), 0x7FFF_FFFF)
 
     def update(self, instance):
         """Take over what the provider publishes now; the counters and the endpoint stay."""
