@@ -34,7 +34,7 @@ EMPTY_HOLD = 30.0
 """Seconds for which an empty list is doubted; a ZooKeeper session that expired is renewed well within."""
 
 RAMP_INTERVAL = 1.0
-"""Seconds between two looks at the weights of warming providers; Dubbo's default ramp has a step every 6 s."""
+"""Seconds between two looks at the weights of warming providers; Dubbo's default ramp steps every 6 s."""
 
 logger = logging.getLogger("rpcore.cluster")
 

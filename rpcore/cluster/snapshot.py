@@ -2,8 +2,7 @@
 
 A snapshot never changes: a call that took one works with it to its end, whatever is published meanwhile. Only
 the pickers are made when first asked for and then kept, because they follow from it. The methods of an
-interface may
-use different balancers; these share the nodes and thus the counts of calls in flight.
+interface may use different balancers; these share the nodes and thus the counts of calls in flight.
 """
 
 from __future__ import annotations
