@@ -1,14 +1,18 @@
-"""Nodes, endpoints and a clock for the tests of load balancing; statistics with stated tolerances."""
+"""For the tests of load balancing: nodes, a directory, a clock moved by hand, shares with a tolerance."""
 
 from __future__ import annotations
 
 import heapq
 import itertools
+import math
 from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from rpcore import loadbalance
 from rpcore._core import LeastActivePicker, Node, Picker, RandomPicker, RoundRobinPicker
+from rpcore.cluster.directory import Directory
+from rpcore.cluster.snapshot import Snapshot
 from rpcore.model import Instance, ServiceKey
 
 KEY = ServiceKey("org.demo.UserService")
@@ -46,17 +50,17 @@ def counts(picker: Picker, picks: int) -> list[int]:
 def improbable(observed: Sequence[int], weights: Sequence[float]) -> bool:
     """Whether counts contradict weights: chi-square beyond its mean by five standard deviations.
 
-    That happens by chance about once in a million for many nodes and in a few thousand for two; the tests draw
-    with a fixed seed, so it either happens always or never.
+    That happens by chance about once in a million for many nodes and in a few thousand for two; the tests
+    draw with a fixed seed, so it either happens always or never.
     """
     total, weight = sum(observed), sum(weights)
     expected = [total * w / weight for w in weights]
     assert all(e >= 5 for e in expected if e), "too few picks for the test to mean anything"
     if any(o for o, e in zip(observed, expected, strict=True) if not e):
         return True
-    chi = sum((o - e) ** 2 / e for o, e in zip(observed, expected, strict=True) if e)
+    chi: float = sum((o - e) ** 2 / e for o, e in zip(observed, expected, strict=True) if e)
     freedom = sum(1 for e in expected if e) - 1
-    return chi > freedom + 5 * (2 * freedom) ** 0.5
+    return chi > freedom + 5 * math.sqrt(2 * freedom)
 
 
 class Time:
@@ -101,3 +105,42 @@ class Timer:
 
     def cancel(self) -> None:
         self.cancelled = True
+
+
+class Consumer:
+    """A directory with everything around it: a clock moved by hand and a pool of stand-in endpoints."""
+
+    def __init__(self, **options: Any) -> None:
+        self.time = Time()
+        self.pool: dict[str, Endpoint] = {}
+        self.published: list[Snapshot] = []
+        self.removed: list[Node] = []
+        self.directory = Directory(
+            KEY,
+            build=loadbalance.build,
+            endpoint_of=lambda instance: self.pool.setdefault(instance.address, Endpoint()),
+            clock=self.time.clock,
+            wall=self.time.wall,
+            call_later=self.time.call_later,
+            on_change=self.published.append,
+            on_removed=self.removed.extend,
+            **options,
+        )
+
+    @property
+    def now(self) -> Snapshot:
+        return self.directory.snapshot
+
+    def list(self, *instances: Instance) -> Snapshot:
+        """The registry pushes a list and the loop turns once."""
+        self.directory.update(instances)
+        self.time.advance(0)
+        return self.now
+
+    def usable(self, instance: Instance, usable: bool) -> Snapshot:
+        """The connections to an instance go down or come back and the loop turns once."""
+        endpoint = self.pool[instance.address]
+        endpoint.usable = usable
+        self.directory.availability_changed(endpoint)
+        self.time.advance(0)
+        return self.now

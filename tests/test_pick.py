@@ -58,7 +58,7 @@ def test_the_check_of_shares_can_fail() -> None:
 def test_ten_thousand_nodes_of_many_weights(make: type[Picker]) -> None:
     weights = [1 + i % 100 for i in range(10_000)]
     observed = counts(make(make_nodes(weights), seed=2), 600_000)
-    by_weight = Counter()
+    by_weight: Counter[int] = Counter()
     for weight, picked in zip(weights, observed, strict=True):
         by_weight[weight] += picked
     assert not improbable([by_weight[w] for w in range(1, 101)], range(1, 101))
@@ -183,7 +183,9 @@ def test_long_cycles_are_spread_evenly() -> None:
         assert all(abs(g - picks * w / sum(weights)) < 1.5 for g, w in zip(got, weights, strict=True))
 
 
-@pytest.mark.parametrize("weights", [[5, 1, 1], [5000, 3001, 7], [1] * 5, [3] * 5000], ids=lambda w: str(w[:3]))
+@pytest.mark.parametrize(
+    "weights", [[5, 1, 1], [5000, 3001, 7], [1] * 5, [3] * 5000], ids=lambda w: str(w[:3])
+)
 def test_a_new_list_goes_on_where_the_last_was(weights: list[int]) -> None:
     nodes = make_nodes(weights)
     whole = order(RoundRobinPicker(nodes), 200)

@@ -1,4 +1,4 @@
-"""Least active against a naive model: any sequence of calls that begin and end, on several pickers at once."""
+"""Least active against a naive model: any sequence of begin and end, on several pickers at once."""
 
 from __future__ import annotations
 

@@ -1,10 +1,12 @@
 # The Python face of pick.pxi, for _core.pyi.
 
-from typing import Any, Protocol, final
+from typing import Any, Protocol, Self, final
+
+from typing_extensions import disjoint_base
 
 from rpcore.model import Instance
 
-class Picks(Protocol):
+class _Picks(Protocol):
     def pick(self) -> Node: ...
 
 @final
@@ -23,10 +25,11 @@ class Node:
     def begin(self) -> None: ...
     def end(self) -> None: ...
 
+@disjoint_base
 class Picker:
-    def __init__(
-        self, nodes: tuple[Node, ...], *, seed: int | None = None, previous: object = None
-    ) -> None: ...
+    def __new__(
+        cls, nodes: tuple[Node, ...], *_: object, seed: int | None = None, previous: object = None
+    ) -> Self: ...
     @property
     def nodes(self) -> tuple[Node, ...]: ...
     def pick(self) -> Node: ...
@@ -44,8 +47,8 @@ class LeastActivePicker(Picker): ...
 
 @final
 class PythonPicker(Picker):
-    def __init__(
-        self, nodes: tuple[Node, ...], picker: Picks, *, seed: int | None = None, previous: object = None
-    ) -> None: ...
+    def __new__(
+        cls, nodes: tuple[Node, ...], picker: _Picks, *, seed: int | None = None, previous: object = None
+    ) -> Self: ...
     @property
-    def picker(self) -> Picks: ...
+    def picker(self) -> _Picks: ...
