@@ -47,7 +47,7 @@ cdef class Node:
     def __init__(self, instance, endpoint=None):
         self.instance = instance
         self.endpoint = endpoint
-        self.weight = instance.weight
+        self.weight = min(max(instance.weight, 0), 0x7FFF_FFFF)
 
     def update(self, instance):
         """Take over what the provider publishes now; the counters and the endpoint stay."""
@@ -244,15 +244,15 @@ cdef class RoundRobinPicker(Picker):
     """Weighted round robin: in each cycle every node is picked exactly as often as its weight, evenly spread.
 
     A cycle has as many picks as the weights, divided by their greatest common divisor, add up to. Up to 4096
-    picks, the cycle is written out in the order of Dubbo's smooth weighted round robin (RoundRobinLoadBalance).
-    A longer one is produced as it goes, by earliest due time: the k-th of a node's w picks is due at (k - 1/2) / w
-    of the cycle. In both, nodes of equal weight take turns and can be handled as one ring, so that the work grows
-    with the number of different weights: O(log different weights) a pick beyond 4096.
+    picks, it is written out in the order of Dubbo's smooth weighted round robin (RoundRobinLoadBalance). A longer
+    one is produced as it goes, by earliest due time: the k-th of a node's w picks is due at (k - 1/2) / w. In both,
+    nodes of equal weight take turns and can be handled as one ring, so that the work grows with the number of
+    different weights: O(log different weights) a pick beyond 4096.
 
     Args:
-        seed: picks a random place in the cycle to start at, so that many clients do not all begin with the same
-            provider; without it the cycle starts at its beginning.
-        previous: the round robin to go on from, at the same fraction of the cycle.
+        seed: chooses a random place to start at, so that many clients do not all begin with the same provider;
+            without it the cycle starts at its beginning.
+        previous: the round robin to go on from: nodes whose weight did not change keep their turn.
     """
 
     def __cinit__(self, *_, seed=None, previous=None, **__):
@@ -266,7 +266,9 @@ cdef class RoundRobinPicker(Picker):
             phase = <double>(self._draw() >> 11) * (1.0 / (1 << 53))
         if self._length <= LONGEST_ORDER:
             self._write_order()
-            self._position = <uint64_t>ceil(phase * <double>self._length - ROUNDING) % self._length
+            phase *= <double>self._divisor
+            self._repeat = <uint64_t>phase
+            self._position = <uint64_t>ceil((phase - floor(phase)) * <double>self._length - ROUNDING) % self._length
             return
         self._due = phase
         for i in range(self._ring_count):
@@ -290,6 +292,7 @@ cdef class RoundRobinPicker(Picker):
             self._position += 1
             if self._position == self._length:
                 self._position = 0
+                self._repeat = (self._repeat + 1) % self._divisor
             return self._at(index)
         ring = self._rings
         self._due = ring.due
@@ -299,23 +302,22 @@ cdef class RoundRobinPicker(Picker):
         return self._at(index)
 
     cdef double _phase(self) noexcept:
-        # The fraction of the cycle that is done. Nodes are spread evenly over a cycle, so at the same fraction of
-        # another cycle a node whose weight did not change has had the same number of picks.
+        # What is done of a cycle by the undivided weights. Picks are spread evenly, so at this fraction of any
+        # such cycle a node has had this fraction of its weight: the same number in both if its weight is the same.
         if self._order != NULL:
-            return <double>self._position / <double>self._length
+            return (<double>self._repeat + <double>self._position / <double>self._length) / <double>self._divisor
         return self._due
 
     cdef int _arrange(self) except -1:
-        # Group the nodes by weight and divide the weights by what they have in common.
+        # Group the nodes by weight.
         cdef dict groups = {}
         cdef Py_ssize_t i, start = 0
-        cdef uint64_t divisor = 0
         cdef Ring* ring
         for i in range(self._count):
             groups.setdefault(self._weights[i], []).append(i)
         for weight in groups:
-            divisor = _common(weight, divisor)
-        self._length = self._total // divisor
+            self._divisor = _common(weight, self._divisor)
+        self._length = self._total // self._divisor
         self._members = <uint32_t*>_allocate(self._count, sizeof(uint32_t))
         self._rings = <Ring*>_allocate(len(groups), sizeof(Ring))
         for weight, members in groups.items():
@@ -323,7 +325,7 @@ cdef class RoundRobinPicker(Picker):
             self._ring_count += 1
             ring.start = start
             ring.size = len(members)
-            ring.share = <uint64_t>weight // divisor * <uint64_t>ring.size
+            ring.share = <uint64_t>weight * <uint64_t>ring.size
             for i in members:
                 self._members[start] = i
                 start += 1
@@ -335,7 +337,7 @@ cdef class RoundRobinPicker(Picker):
         # it is always has the most, so only one node per ring needs comparing.
         cdef uint64_t k
         cdef Py_ssize_t i, index, best_index = 0
-        cdef int64_t gain, best_gain = 0
+        cdef int64_t weight, gain, best_gain = 0
         cdef Ring* ring
         cdef Ring* best
         self._order = <uint32_t*>_allocate(self._length, sizeof(uint32_t))
@@ -344,9 +346,8 @@ cdef class RoundRobinPicker(Picker):
             for i in range(self._ring_count):
                 ring = &self._rings[i]
                 index = self._members[ring.start + ring.next]
-                gain = <int64_t>(
-                    (k + 1) * (ring.share // <uint64_t>ring.size)
-                ) - <int64_t>(ring.taken // <uint64_t>ring.size * self._length)
+                weight = ring.share // <uint64_t>ring.size // self._divisor
+                gain = <int64_t>(k + 1) * weight - <int64_t>(ring.taken // <uint64_t>ring.size * self._length)
                 if best == NULL or gain > best_gain or (gain == best_gain and index < best_index):
                     best, best_gain, best_index = ring, gain, index
             self._order[k] = _turn(best, self._members)
@@ -364,7 +365,7 @@ cdef inline Py_ssize_t _turn(Ring* ring, uint32_t* members) noexcept nogil:
 
 
 cdef inline void _schedule(Ring* ring) noexcept nogil:
-    # The cycle is compared before the fraction, so shares are exact whatever the fraction is rounded to.
+    # The cycle is compared before the fraction, so that shares are exact whatever the fraction is rounded to.
     if ring.taken >= ring.share:
         ring.taken = 0
         ring.cycle += 1
@@ -501,25 +502,33 @@ cdef class LeastActivePicker(Picker):
                 return <Node>slot.node
 
     cdef Node _untried(self):
-        # The least load among nodes not marked. Each tier is walked upwards only past marked nodes.
-        cdef Py_ssize_t i, k
+        # The least load among nodes not marked. Each tier is walked upwards past marked nodes only; between tiers
+        # the weight of the buckets reached decides.
+        cdef Py_ssize_t i, place
+        cdef uint64_t total = 0
         cdef Tier* tier
-        cdef Tier* best = NULL
-        cdef Bucket* bucket
+        cdef Slot* slot
         cdef Slot* found = NULL
         cdef Node node
-        for i in range(self._tier_count - 1, -1, -1):
+        for i in range(self._tier_count):
             tier = &self._tiers[i]
-            for k in range(tier.size):
-                if not (<Node>tier.order[k].node)._tried:
-                    if found == NULL or tier.order[k].bucket.load < found.bucket.load:
-                        best, found = tier, tier.order[k]
-                    break
+            place = 0
+            while place < tier.size and (<Node>tier.order[place].node)._tried:
+                place += 1
+            if place == tier.size:
+                continue
+            slot = tier.order[place]
+            if found != NULL and slot.bucket.load > found.bucket.load:
+                continue
+            if found == NULL or slot.bucket.load < found.bucket.load:
+                total = 0
+            total += slot.bucket.weight
+            if self._below(total) < slot.bucket.weight:
+                found = slot
         if found == NULL:
             return None
-        bucket = found.bucket
         for i in range(DRAWS):
-            node = self._from_bucket(best, bucket)
+            node = self._from_bucket(found.tier, found.bucket)
             if not node._tried:
                 return node
         return <Node>found.node

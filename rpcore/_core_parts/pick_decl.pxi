@@ -84,9 +84,11 @@ cdef struct Ring:               # the nodes of one weight, taken in turn
 
 @cython.final
 cdef class RoundRobinPicker(Picker):
-    cdef uint32_t* _order       # one cycle in Java's order, or NULL: then the rings decide
-    cdef uint64_t _length       # picks in a cycle
+    cdef uint64_t _divisor      # what all weights have in common
+    cdef uint64_t _length       # picks until the order repeats: the weights / _divisor, added up
+    cdef uint32_t* _order       # that many picks in Java's order, or NULL: then the rings decide
     cdef uint64_t _position     # the next pick in `_order`
+    cdef uint64_t _repeat       # how often it was gone through, modulo _divisor
     cdef Ring* _rings           # a binary heap by (cycle, due)
     cdef Py_ssize_t _ring_count
     cdef uint32_t* _members     # indexes into _open, ring by ring
