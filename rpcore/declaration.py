@@ -23,6 +23,7 @@ METHOD_KEY = "__rpcore_method__"
 
 STREAMS = "streams are not supported on dubbo://; return a list, or one page per call"
 
+_NO_OPTIONS = Options()
 _NAME = re.compile(r"[^\s/:,?&=#%]+")
 _POSITIONAL = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
 
@@ -33,7 +34,7 @@ class MethodMark:
 
     name: str | None = None
     raises: tuple[type[Exception], ...] = ()
-    options: Options = Options()
+    options: Options = _NO_OPTIONS
 
 
 def require_name(value: object, what: str, where: str, *, optional: bool = False) -> None:
@@ -78,11 +79,11 @@ def read_methods(
     """The methods of ``cls`` and its bases, bases first, each checked.
 
     Raises:
-        ConfigurationError: a member is no method, a method cannot be called remotely, or two share a wire name.
+        ConfigurationError: a member is no method, a method cannot be remote, or two share a wire name.
     """
     convert = convention(naming, cls.__name__)
     methods: dict[str, MethodSpec] = {}
-    for base, name, function in _functions(cls):
+    for name, function in _functions(cls):
         where = f"{cls.__name__}.{name}"
         mark: MethodMark = vars(function).get(METHOD_KEY, MethodMark())
         spec = MethodSpec(
@@ -111,14 +112,16 @@ def read_methods(
 
 
 def read_view(cls: type, methods: tuple[MethodSpec, ...], of: type) -> tuple[MethodSpec, ...]:
-    """The methods of a blocking view of ``of``: its own functions under the names and options of ``methods``."""
+    """The methods of a blocking view of ``of``: functions of its own, names and options of ``methods``."""
     declared = {method.name: method for method in methods}
     views: list[MethodSpec] = []
     for view in read_methods(cls, naming="", raises=(), blocking=True):
         where = f"{cls.__name__}.{view.name}"
         method = declared.get(view.name)
         if method is None:
-            raise ConfigurationError(f"{where}: {of.__name__} has no such method{nearest(view.name, declared)}")
+            raise ConfigurationError(
+                f"{where}: {of.__name__} has no such method{nearest(view.name, declared)}"
+            )
         if METHOD_KEY in vars(view.function):
             raise ConfigurationError(f"{where}: options of a view are those of {of.__name__}.{view.name}")
         _require_same_parameters(view.signature, method.signature, where, of.__name__)
@@ -136,9 +139,9 @@ def read_view(cls: type, methods: tuple[MethodSpec, ...], of: type) -> tuple[Met
     return tuple(views)
 
 
-def _functions(cls: type) -> Iterator[tuple[type, str, FunctionType]]:
+def _functions(cls: type) -> Iterator[tuple[str, FunctionType]]:
     """Every method of the class and its bases, the most derived of each name, in the order of definition."""
-    names: dict[str, tuple[type, Any]] = {}
+    members: dict[str, Any] = {}
     for base in reversed(cls.__mro__[:-1]):
         if base.__module__ in ("typing", "typing_extensions"):
             continue
@@ -149,15 +152,15 @@ def _functions(cls: type) -> Iterator[tuple[type, str, FunctionType]]:
                 )
         for name, member in vars(base).items():
             if not _is_machinery(name, member):
-                names[name] = (base, member)
-    for name, (base, member) in names.items():
+                members[name] = member
+    for name, member in members.items():
         where = f"{cls.__name__}.{name}"
         if isinstance(member, property | staticmethod | classmethod):
             raise ConfigurationError(f"{where}: a {type(member).__name__} cannot be remote; declare a method")
         if isinstance(member, FunctionType):
             if name.startswith("_"):
                 raise ConfigurationError(f"{where}: private and special methods cannot be remote")
-            yield base, name, member
+            yield name, member
 
 
 def _is_machinery(name: str, member: object) -> bool:
@@ -196,7 +199,9 @@ def _signature(function: FunctionType, where: str, *, blocking: bool) -> inspect
         if parameter.annotation is inspect.Parameter.empty:
             raise ConfigurationError(f"{place} has no type hint")
     if signature.return_annotation is inspect.Signature.empty:
-        raise ConfigurationError(f"{where}: the return type hint is missing; write `-> None` if there is none")
+        raise ConfigurationError(
+            f"{where}: the return type hint is missing; for no value write `-> None`"
+        )
     return signature.replace(parameters=parameters[1:])
 
 
@@ -204,6 +209,9 @@ def _require_same_parameters(
     view: inspect.Signature, declared: inspect.Signature, where: str, interface: str
 ) -> None:
     """A view's parameters are those of its method in everything but the hints, which are compared later."""
-    ours, theirs = ([(p.name, p.kind, p.default) for p in each.parameters.values()] for each in (view, declared))
-    if ours != theirs:
+
+    def without_hints(signature: inspect.Signature) -> list[tuple[Any, ...]]:
+        return [(p.name, p.kind, p.default) for p in signature.parameters.values()]
+
+    if without_hints(view) != without_hints(declared):
         raise ConfigurationError(f"{where}: parameters {view} differ from {interface}'s {declared}")

@@ -62,8 +62,8 @@ def match_handlers(
         except ConfigurationError as exc:
             problems.append(f"{name}.{spec.name}: {exc.message}")
     if problems:
-        listed = problems[0] if len(problems) == 1 else "".join(f"\n  {problem}" for problem in problems)
-        raise ConfigurationError(f"{name} does not implement {cls.__name__}: {listed}")
+        separator = " " if len(problems) == 1 else "\n  "
+        raise ConfigurationError(separator.join([f"{name} does not implement {cls.__name__}:", *problems]))
     return found
 
 
@@ -164,8 +164,9 @@ def _require_agreement(
     """Compare the hints that the handler has, where they can be resolved, with the declared ones."""
     slots = [p for p in signature.parameters.values() if p.kind is not _KEYWORD_ONLY]
     for index, parameter in enumerate(parameters):
-        slot = slots[index] if index < min(positional, len(slots)) else signature.parameters.get(parameter.name)
-        if slot is None or slot.kind is _VAR_POSITIONAL:
+        in_place = index < min(positional, len(slots))
+        slot = slots[index] if in_place else signature.parameters.get(parameter.name)
+        if slot is None or slot.kind in (_VAR_POSITIONAL, _VAR_KEYWORD):
             continue
         hint = _hint(handler, slot.annotation)
         if contradicts(parameter.hint, hint):

@@ -58,7 +58,7 @@ class Scope:
             self._names.append(dict(frame.f_locals))
         self._arguments = self._type_arguments(cls)
 
-    def resolve(self, annotation: Any, function: Callable[..., Any], where: str) -> Any:
+    def resolve(self, annotation: Any, function: Callable[..., Any] | None, where: str) -> Any:
         """The type that ``annotation`` of ``function`` stands for, ``Annotated`` kept.
 
         Raises:

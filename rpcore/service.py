@@ -8,7 +8,7 @@ class's own ``__dict__``. What needs types is made later and once: ``resolve()``
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from types import FrameType
 from typing import Any, TypeVar, Unpack, overload
@@ -30,7 +30,7 @@ from rpcore.hints import Scope, declaring_frame, is_stream
 from rpcore.model import MethodSpec, Options, Parameter, ServiceKey
 from rpcore.options import Layer, OptionValues, validate
 from rpcore.plan import ExceptionPlan, compile_args, compile_exception, compile_type
-from rpcore.stubs import StubClass, make_stub_class
+from rpcore.stubs import make_stub_class
 
 C = TypeVar("C", bound=type)
 F = TypeVar("F", bound=Callable[..., Any])
@@ -91,7 +91,7 @@ class InterfaceSpec:
 
     def __repr__(self) -> str:
         kind = "blocking view" if self.blocking else "interface"
-        return f"<{kind} {self.cls.__qualname__} {self.key}, {len(self.methods)} methods>"
+        return f"<{kind} {self.cls.__name__} {self.key}, {len(self.methods)} methods>"
 
     @property
     def blocking(self) -> bool:
@@ -105,10 +105,12 @@ class InterfaceSpec:
     @cached_property
     def layer(self) -> Layer:
         """The declaration as a layer for ``rpcore.options.resolve``."""
-        return Layer("declaration", self.options, {method.wire_name: method.options for method in self.methods})
+        return Layer(
+            "declaration", self.options, {method.wire_name: method.options for method in self.methods}
+        )
 
     @cached_property
-    def stub_class(self) -> StubClass:
+    def stub_class(self) -> type[Any]:
         """The class of this interface's stubs: ``stub_class(callers, text)``. See ``rpcore.stubs``."""
         return make_stub_class(self.cls, str(self.key), self.methods)
 
@@ -116,16 +118,17 @@ class InterfaceSpec:
         """Every method with its hints compiled. The work is done once.
 
         Raises:
-            ConfigurationError: a hint cannot be resolved or has no form on the wire, a default does not fit its
-                hint, two exceptions share a wire name, or a view contradicts its interface.
+            ConfigurationError: a hint cannot be resolved or has no form on the wire, a default does not fit
+                its hint, two exceptions share a wire name, or a view contradicts its interface.
         """
+        frame = self._frame  # read first: another thread may be about to drop it
         if self._resolved is None:
-            scope = Scope(self.cls, self._frame)
+            scope = Scope(self.cls, frame)
             if self.of is None:
                 self._resolved = tuple(self._compile(method, scope) for method in self.methods)
             else:
-                declared = {method.spec.name: method for method in self.of.resolve()}
-                self._resolved = tuple(self._adopt(method, declared[method.name], scope) for method in self.methods)
+                theirs = {method.spec.name: method for method in self.of.resolve()}
+                self._resolved = tuple(self._adopt(view, theirs[view.name], scope) for view in self.methods)
             self._frame = None
         return self._resolved
 
@@ -159,7 +162,7 @@ class InterfaceSpec:
                 )
         if returns != method.returns:
             raise ConfigurationError(f"{where}: returns {returns!r}, but {method.returns!r} in the interface")
-        return ResolvedMethod(view, method.parameters, method.returns, method.args, method.result, method.errors)
+        return replace(method, spec=view)
 
     def _hints(self, method: MethodSpec, scope: Scope) -> tuple[tuple[Parameter, ...], Any]:
         where = f"{self.cls.__name__}.{method.name}"
@@ -245,7 +248,9 @@ def interface(
     """
     if of is not None:
         if name is not None or version or group or naming is not None or raises or options:
-            raise ConfigurationError("@rpcore.interface(of=...) takes nothing else: a view has what its interface has")
+            raise ConfigurationError(
+                "@rpcore.interface(of=...) takes nothing else: a view has what its interface has"
+            )
         return lambda cls: _declare_view(cls, of, declaring_frame(1))
     if not isinstance(name, str):
         raise ConfigurationError(
@@ -286,8 +291,10 @@ def interface(
 def _declare_view(cls: C, of: Callable[..., object], frame: FrameType | None) -> C:
     require_protocol(cls)
     declared = interface_spec(of)
-    if declared.blocking:
-        raise ConfigurationError(f"{cls.__name__}: {declared.cls.__name__} is itself a view; name its interface")
+    if declared.of is not None:
+        raise ConfigurationError(
+            f"{cls.__name__}: {declared.cls.__name__} is itself a view, of {declared.of.cls.__name__}"
+        )
     spec = InterfaceSpec(
         cls=cls,
         key=declared.key,
@@ -367,6 +374,7 @@ def handlers(spec: InterfaceSpec, implementation: object) -> dict[str, Handler]:
     """What serves each method of ``spec``, by its Python name.
 
     Raises:
-        ConfigurationError: the implementation lacks methods or contradicts the declaration; all of it is listed.
+        ConfigurationError: listing every method that is missing or contradicts the declaration.
     """
-    return match_handlers(spec.cls, [(m.spec, m.parameters, m.returns) for m in spec.resolve()], implementation)
+    methods = [(method.spec, method.parameters, method.returns) for method in spec.resolve()]
+    return match_handlers(spec.cls, methods, implementation)

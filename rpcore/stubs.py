@@ -1,8 +1,8 @@
 """The client's stub of an interface: real functions, written as source once and compiled.
 
-A stub method does nothing but pass its arguments on, in declared order, to the caller that ``refer`` prepared
-for it, so Python itself checks the arguments and fills in the defaults. The source is entered in ``linecache``:
-tracebacks and ``inspect.getsource`` show it.
+A stub method only passes its arguments on, in declared order, to the caller that ``refer`` prepared for it,
+so Python itself checks the arguments and fills in the defaults. The source is entered in ``linecache``, where
+tracebacks and ``inspect.getsource`` find it.
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ def make_stub_class(cls: type, key: str, methods: Sequence[MethodSpec]) -> type[
 
 def stub_source(key: str, methods: Sequence[MethodSpec]) -> str:
     """The text that ``make_stub_class`` compiles."""
-    parts = [f"# The stub of {key}, made by rpcore: each method passes its arguments to what refer() prepared.\n"]
+    parts = [f"# The stub of {key}, made by rpcore. Each method calls what refer() prepared for it.\n"]
     for method in methods:
         names = ", ".join(method.signature.parameters)
         call = f"self.{_slot(method)}({names})"
@@ -77,7 +77,7 @@ def _slot(method: MethodSpec) -> str:
 
 
 def _parameters(signature: inspect.Signature) -> str:
-    """The parameter list as source. Defaults that are no literals show as ``Ellipsis``; ``_dressed`` sets them."""
+    """The parameter list as source; ``_dressed`` sets the defaults that are no literals."""
     empty = inspect.Parameter.empty
     parameters = [
         parameter.replace(
@@ -86,10 +86,12 @@ def _parameters(signature: inspect.Signature) -> str:
         )
         for parameter in signature.parameters.values()
     ]
-    kind = inspect.Parameter.POSITIONAL_OR_KEYWORD
-    if parameters and parameters[0].kind is inspect.Parameter.POSITIONAL_ONLY:
-        kind = inspect.Parameter.POSITIONAL_ONLY
-    return str(inspect.Signature([inspect.Parameter("self", kind), *parameters]))
+    positional_only = parameters and parameters[0].kind is inspect.Parameter.POSITIONAL_ONLY
+    own = inspect.Parameter(
+        "self",
+        inspect.Parameter.POSITIONAL_ONLY if positional_only else inspect.Parameter.POSITIONAL_OR_KEYWORD,
+    )
+    return str(inspect.Signature([own, *parameters]))
 
 
 def _is_literal(value: object) -> bool:
