@@ -19,8 +19,10 @@ cdef class Writer:
     cdef Py_ssize_t exports             # live Py_buffer views; while > 0 the memory must not move
     cdef list pieces                    # None or [(pos, bytes)]: large values that stand after buf[:pos]
     cdef Py_ssize_t pieces_size         # their total length
-    cdef int depth                      # containers that may still be opened
+    cdef int depth                      # containers that may still be opened; truncate() restores max_depth
+    cdef int max_depth
 
+    cdef int grow(self, Py_ssize_t n) except -1
     cdef int ensure(self, Py_ssize_t n) except -1
     cdef int write(self, const void* p, Py_ssize_t n) except -1
     cdef int piece(self, object data, Py_ssize_t n) except -1
@@ -43,6 +45,9 @@ cdef class Reader:
 cdef class Plan:
     cdef int encode(self, Writer w, object value) except -1
     cdef object decode(self, Reader r)
+    cdef int encode_list(self, Writer w, list items) except -1
+    cdef list decode_list(self, Reader r)
+    cdef str describe(self)
 
 
 cdef class ArgsPlan:
