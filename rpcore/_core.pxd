@@ -36,7 +36,7 @@ cdef class Engine:
     """What all connections, calls and handlers of one loop (or one blocking client) share."""
     cdef readonly object loop            # opaque: handed to tasks, never called here
     cdef readonly TimerWheel wheel
-    cdef object clock
+    cdef readonly object clock
     cdef object call_soon
     cdef object create_task
     cdef object base_context
@@ -44,10 +44,10 @@ cdef class Engine:
     cdef bint direct                     # a loop callback of ours is running and no task is: tasks may be stepped
     cdef bint feeding                    # input is being consumed: output leaves when that ends
     cdef bint flush_scheduled
-    cdef list dirty                      # connections with output to flush at the end of the tick
+    cdef readonly list dirty                      # connections with output to flush at the end of the tick
     cdef readonly bint blocking
     cdef list parked                     # workers waiting for a request
-    cdef set workers                     # all workers, parked or serving
+    cdef readonly set workers                     # all workers, parked or serving
     cdef char* window                    # shared receive window; an idle connection keeps only its partial frame
     cdef Py_ssize_t window_size
     cdef Window window_view

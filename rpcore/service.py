@@ -7,13 +7,14 @@ class's own ``__dict__``. What needs types is made later and once: ``resolve()``
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from types import FrameType
 from typing import Any, TypeVar, Unpack, overload
 
 from rpcore._codec import ArgsPlan, Plan
+from rpcore.abc import Filter
 from rpcore.declaration import (
     METHOD_KEY,
     STREAMS,
@@ -66,6 +67,7 @@ class InterfaceSpec:
         naming: the naming convention of methods and of DTOs that name none.
         blocking: whether this is a blocking view.
         of: the interface a blocking view belongs to, else None.
+        filters: of every call of it, outermost first.
     """
 
     def __init__(
@@ -78,6 +80,7 @@ class InterfaceSpec:
         naming: str,
         of: InterfaceSpec | None,
         frame: FrameType | None,
+        filters: tuple[Filter, ...] = (),
     ) -> None:
         self.cls = cls
         self.key = key
@@ -86,6 +89,7 @@ class InterfaceSpec:
         self.raises = raises
         self.naming = naming
         self.of = of
+        self.filters = filters
         self._frame = frame  # of the function that declared the class; only until the hints are resolved
         self._resolved: tuple[ResolvedMethod, ...] | None = None
 
@@ -214,6 +218,7 @@ def interface(
     group: str = "",
     naming: str = "",
     raises: tuple[type[Exception], ...] = (),
+    filters: Iterable[Filter] = (),
     **options: Unpack[OptionValues],
 ) -> Callable[[C], C]: ...
 @overload
@@ -226,6 +231,7 @@ def interface(
     group: str = "",
     naming: str | None = None,
     raises: tuple[type[Exception], ...] = (),
+    filters: Iterable[Filter] = (),
     of: Callable[..., object] | None = None,
     **options: Any,
 ) -> Callable[[C], C]:
@@ -240,6 +246,7 @@ def interface(
         group: only the same group is called; ``""`` when unset.
         naming: ``"camel"`` says ``findAll`` and ``userId`` on the wire; ``""`` keeps the names.
         raises: business exceptions of every method.
+        filters: around every call of it, on both sides (see ``rpcore.filters``).
         of: the interface that this class of ``def`` methods is a view of; excludes everything else.
         options: policy for every method: timeout, retries and the others of ``rpcore.model.Options``.
 
@@ -247,7 +254,7 @@ def interface(
         ConfigurationError: when the class is decorated; the message names interface, method, parameter.
     """
     if of is not None:
-        if name is not None or version or group or naming is not None or raises or options:
+        if name is not None or version or group or naming is not None or raises or filters or options:
             raise ConfigurationError(
                 "@rpcore.interface(of=...) takes nothing else: a view has what its interface has"
             )
@@ -257,6 +264,7 @@ def interface(
             '@rpcore.interface needs the name on the wire: @rpcore.interface("org.demo.UserService")'
         )
     wire_name: str = name
+    own_filters = tuple(filters)
 
     def declare(cls: C) -> C:
         require_protocol(cls)
@@ -281,6 +289,7 @@ def interface(
             naming=convention,
             of=None,
             frame=declaring_frame(1),
+            filters=tuple(dict.fromkeys((*(f for base in bases for f in base.filters), *own_filters))),
         )
         setattr(cls, _SPEC_KEY, spec)
         return cls
@@ -304,6 +313,7 @@ def _declare_view(cls: C, of: Callable[..., object], frame: FrameType | None) ->
         naming=declared.naming,
         of=declared,
         frame=frame,
+        filters=declared.filters,
     )
     setattr(cls, _SPEC_KEY, spec)
     return cls

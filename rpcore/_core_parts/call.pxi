@@ -17,10 +17,11 @@ cdef enum:
     WAIT_WRITE = 3                 # the peer reads slowly
     SENT = 4
     BACKOFF = 5
-    DONE = 6
+    BETWEEN = 6                    # nowhere: an attempt has ended and the next has not begun
+    DONE = 7
 
 STATES = ("new", "waits for providers", "waits for a connection", "waits for the peer to read", "sent", "backs off",
-          "done")
+          "between attempts", "done")
 
 cdef object _scope = ContextVar("rpcore_scope")
 cdef object _never = errors.Retry.NEVER
@@ -340,6 +341,7 @@ cdef class Call(Timer):
         if self.node is not None:
             self.node.end()
             self.node = None
+        self.state = BETWEEN
         return 0
 
     def abandon(self):
@@ -366,6 +368,7 @@ cdef class Call(Timer):
         if error is None:
             self.node.end()
             self.node = None
+            self.state = BETWEEN
             return self.finish(value, None)
         if isinstance(error, errors.RpcError) and error.retry is not _never:
             return self.failed(error, now)
@@ -449,7 +452,7 @@ cdef class Call(Timer):
             if isinstance(error, errors.RpcError):
                 self.describe(error)
             self.caller.reference.failures += 1
-        if self.armed or self.node is not None or self.state != SENT:
+        if self.state != BETWEEN:
             self.detach()
         self.state = DONE
         self.value = value
