@@ -1,101 +1,126 @@
-"""Resolving hints: forward references, type variables, and the annotations of a class with all its bases.
+"""Resolving the hints of a declaration: from what the author wrote to types.
 
-A name in a hint is looked up where Python would find it (the module of the class that wrote it, then that class's body), then among
-the classes already met: so a class made inside a function may refer to itself and to those around it.
+A hint may be text (``from __future__ import annotations``, forward and recursive references) and may name
+things that exist only where the interface was declared: in the class body, or in the function around it.
 """
 
 from __future__ import annotations
 
-import inspect
+import collections.abc
 import sys
 import types
 import typing
-from collections.abc import Collection, Iterator, Mapping
-from typing import Any, TypeVar, get_args, get_origin
+from collections import ChainMap
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar
 
 from rpcore.errors import ConfigurationError
 
-Bindings = Mapping[Any, Any]
-"""Type variable -> hint."""
+_FUNCTION_FRAME = 0x1  # CO_OPTIMIZED: the frame of a function, not of a module or class body
+
+_STREAMS = (
+    collections.abc.AsyncIterable,
+    collections.abc.AsyncIterator,
+    collections.abc.AsyncGenerator,
+    collections.abc.Iterator,
+    collections.abc.Generator,
+)
 
 
-def evaluate(hint: Any, globalns: Mapping[str, Any], localns: Mapping[str, Any]) -> Any:
-    """``hint`` with every string in it replaced by what it names; ``Annotated`` is kept. Raises NameError."""
-    holder = type("holder", (), {"__annotations__": {"hint": hint}})
-    return typing.get_type_hints(holder, dict(globalns), dict(localns), include_extras=True)["hint"]
+def declaring_frame(depth: int) -> types.FrameType | None:
+    """The frame of the function that declares a class, ``depth`` calls up; None at module level.
+
+    The frame and not its locals, because a hint may name something that is defined further down.
+    """
+    frame: types.FrameType | None = sys._getframe(depth + 1)
+    while frame is not None and frame.f_locals is not frame.f_globals:
+        if frame.f_code.co_flags & _FUNCTION_FRAME:
+            return frame
+        frame = frame.f_back
+    return None
 
 
-def substitute(hint: Any, bindings: Bindings) -> Any:
-    """``hint`` with bound type variables replaced."""
-    if isinstance(hint, TypeVar):
-        return bindings.get(hint, hint)
-    if get_origin(hint) is None:
-        return hint
-    parameters = getattr(hint, "__parameters__", ())
-    if not parameters:
-        return hint
-    return hint[tuple(bindings.get(p, p) for p in parameters)]
-
-
-def bind(cls: type, args: tuple[Any, ...]) -> Bindings:
-    """The type variables of a generic class for ``cls[args]``; unparametrised ones stay unbound."""
-    return dict(zip(getattr(cls, "__parameters__", ()), args))
-
-
-def with_bases(cls: type, bindings: Bindings) -> Iterator[tuple[type, Bindings]]:
-    """``cls`` and its bases, base first, each with what its own type variables stand for."""
-    known: dict[type, Bindings] = {}
-
-    def visit(base: type, bound: Bindings) -> None:
-        known.setdefault(base, bound)
-        for parent in base.__dict__.get("__orig_bases__", base.__bases__):
-            origin = get_origin(parent) or parent
-            if isinstance(origin, type):
-                visit(origin, bind(origin, tuple(substitute(arg, bound) for arg in get_args(parent))))
-
-    visit(cls, bindings)
-    for base in reversed(cls.__mro__):
-        yield base, known.get(base, {})
-
-
-def class_hints(cls: type, wanted: Collection[str], bindings: Bindings, names: Mapping[str, Any]) -> dict[str, Any]:
-    """Annotations of ``cls`` and its bases, resolved, with type variables replaced.
+class Scope:
+    """Where the names in the hints of one interface are looked up.
 
     Args:
-        cls: the class.
-        wanted: whose annotations.
-        bindings: what its type variables stand for.
-        names: further names that hints may use, when Python itself would not find them.
-
-    Raises:
-        ConfigurationError: a name is not defined; the text says in which class and field.
+        cls: the declared class; its bases are searched too, and say what type variables stand for.
+        frame: the function that declared it, if any.
     """
-    found: dict[str, Any] = {}
-    for base, bound in with_bases(cls, bindings):
-        own = inspect.get_annotations(base)
-        for name in own.keys() & wanted:
-            hint = own[name]
-            found[name] = substitute(_evaluate_in(base, name, hint, names), bound)
-    return found
+
+    def __init__(self, cls: type, frame: types.FrameType | None) -> None:
+        self._names: list[dict[str, Any]] = []
+        for base in cls.__mro__[:-1]:
+            # A method called `list` must not hide the builtin from the hints of its neighbours.
+            own = {k: v for k, v in vars(base).items() if not isinstance(v, types.FunctionType)}
+            self._names += (own, _parameters_by_name(base))
+        if frame is not None:
+            self._names.append(dict(frame.f_locals))
+        self._arguments = self._type_arguments(cls)
+
+    def resolve(self, annotation: Any, function: Callable[..., Any] | None, where: str) -> Any:
+        """The type that ``annotation`` of ``function`` stands for, ``Annotated`` kept.
+
+        Raises:
+            ConfigurationError: a name is unknown, the text is no expression, or a type variable is free.
+        """
+        names = ChainMap(_parameters_by_name(function), *self._names)
+        try:
+            hint = evaluate(annotation, getattr(function, "__globals__", {}), names)
+        except NameError as exc:
+            raise ConfigurationError(
+                f"{where}: hint {annotation!r}: {exc}; it must be importable at run time,"
+                " not only under TYPE_CHECKING"
+            ) from exc
+        except Exception as exc:
+            raise ConfigurationError(f"{where}: {annotation!r} is not a type hint: {exc}") from exc
+        try:
+            return _substitute(hint, self._arguments)
+        except KeyError as exc:
+            raise ConfigurationError(
+                f"{where}: type variable {exc.args[0]} stands for no type here;"
+                " a generic base must be given its types: class UserRepository(Repository[User], Protocol)"
+            ) from None
+
+    def _type_arguments(self, cls: type) -> dict[Any, Any]:
+        arguments: dict[Any, Any] = {}
+        for derived in cls.__mro__[:-1]:
+            module = sys.modules.get(derived.__module__)
+            for base in vars(derived).get("__orig_bases__", ()):
+                origin = typing.get_origin(base)
+                if origin is None or origin in (typing.Generic, typing.Protocol):
+                    continue
+                for parameter, value in zip(origin.__parameters__, typing.get_args(base), strict=False):
+                    try:
+                        value = evaluate(value, vars(module) if module else {}, ChainMap(*self._names))
+                        arguments.setdefault(parameter, _substitute(value, arguments))
+                    except (KeyError, NameError):
+                        pass  # stays free, and is reported where a hint uses it
+        return arguments
 
 
-def function_hints(function: types.FunctionType, owner: type, names: Mapping[str, Any]) -> dict[str, Any]:
-    """The annotations of a method of ``owner``, resolved."""
-    return {name: _evaluate_in(owner, name, hint, names) for name, hint in inspect.get_annotations(function).items()}
+def evaluate(annotation: Any, globalns: dict[str, Any], names: Mapping[str, Any]) -> Any:
+    """The type that one annotation stands for; raises what evaluating its text raises."""
+    holder = types.SimpleNamespace(__annotations__={"hint": annotation})
+    return typing.get_type_hints(holder, globalns, names, include_extras=True)["hint"]
 
 
-def _evaluate_in(cls: type, name: str, hint: Any, names: Mapping[str, Any]) -> Any:
-    module = getattr(sys.modules.get(cls.__module__), "__dict__", {})
-    parameters = {p.__name__: p for p in getattr(cls, "__type_params__", ())}
-    # As typing does: the module's names beat those of the class body, where a default may hide a type of the same name.
-    inner = {**module, **parameters}
-    if "<locals>" in cls.__qualname__:
-        inner[cls.__name__] = cls
-    try:
-        return evaluate(hint, {**names, **vars(cls)}, inner)
-    except NameError as error:
-        raise ConfigurationError(
-            f"{cls.__qualname__}.{name}: {error} (hint {hint!r}); define it at module level, where hints can see it"
-        ) from error
-    except (TypeError, SyntaxError, AttributeError) as error:
-        raise ConfigurationError(f"{cls.__qualname__}.{name}: the hint {hint!r} is no type: {error}") from error
+def _substitute(hint: Any, arguments: Mapping[Any, Any]) -> Any:
+    """``hint`` with its type variables replaced; KeyError for one that stands for nothing."""
+    if isinstance(hint, TypeVar):
+        return arguments[hint]
+    if isinstance(hint, type):
+        return hint  # a generic class without arguments: its parameters are its own affair
+    free = getattr(hint, "__parameters__", ())
+    return hint[tuple(arguments[parameter] for parameter in free)] if free else hint
+
+
+def _parameters_by_name(owner: object) -> dict[str, Any]:
+    return {parameter.__name__: parameter for parameter in getattr(owner, "__type_params__", ())}
+
+
+def is_stream(hint: Any) -> bool:
+    """Whether ``hint`` asks for values one by one."""
+    while typing.get_origin(hint) is typing.Annotated:
+        hint = hint.__origin__
+    return (typing.get_origin(hint) or hint) in _STREAMS
