@@ -26,7 +26,7 @@ from rpcore.declaration import (
 )
 from rpcore.errors import CodecError, ConfigurationError
 from rpcore.handlers import Handler, match_handlers
-from rpcore.hints import Scope, declaring_frame, is_stream
+from rpcore.scope import Scope, declaring_frame, is_stream
 from rpcore.model import MethodSpec, Options, Parameter, ServiceKey
 from rpcore.options import Layer, OptionValues, validate
 from rpcore.plan import ExceptionPlan, compile_args, compile_exception, compile_type
