@@ -2,7 +2,7 @@
 # the engine compiled snapshots (pickers, resolved options).
 
 from cpython.object cimport PyObject
-from rpcore._codec cimport ArgsPlan, Limits, Plan, Reader, Scanner, Writer
+from rpcore._codec cimport ArgsPlan, ExceptionPlan, Limits, Plan, Reader, Scanner, Writer
 
 include "_core_parts/pick_decl.pxi"
 
@@ -32,6 +32,7 @@ cdef class TimerWheel:
 
 
 cdef class Engine:
+    cdef object __weakref__
     """What all connections, calls and handlers of one loop (or one blocking client) share."""
     cdef readonly object loop            # opaque: handed to tasks, never called here
     cdef readonly TimerWheel wheel
@@ -39,6 +40,7 @@ cdef class Engine:
     cdef object call_soon
     cdef object create_task
     cdef object base_context
+    cdef unsigned long thread            # the thread whose loop we belong to; 0 in a forked child
     cdef bint direct                     # a loop callback of ours is running and no task is: tasks may be stepped
     cdef bint feeding                    # input is being consumed: output leaves when that ends
     cdef bint flush_scheduled
@@ -50,9 +52,13 @@ cdef class Engine:
     cdef Py_ssize_t window_size
     cdef Window window_view
     cdef public Py_ssize_t served        # requests handled, for `ps`
+    cdef public object cancelled_error   # the loop's CancelledError
+    cdef public object block             # blocking engines: block(call) makes progress with a waiting call
     cdef int wake(self, object callback, object context, object waiter) except -1
     cdef int run(self, Request request, Connection feeding) except -1
+    cdef int misused(self) except -1
     cdef int mark_dirty(self, Connection connection) except -1
+    cpdef flush_dirty(self)
 
 
 cdef class Window:
@@ -92,6 +98,9 @@ cdef class Gauge:
     cdef readonly str name
     cdef readonly str option
     cdef readonly Gauge parent
+    cdef public Py_ssize_t refused
+    cdef Gauge enter(self)
+    cdef void leave(self) noexcept
 
 
 cdef class Request(Scope):
@@ -117,7 +126,9 @@ cdef class Worker(Timer):
     cdef bint parked
     cdef bint cancelled
     cdef public bint _asyncio_future_blocking
-    cdef object _run(self)
+    cdef int _suspended(self) except -1
+    cdef int _retire(self) except -1
+    cdef object _run(self, object error)
     cdef object _step(self, object error, bint* finished)
     cdef int _reply(self, object value, object error) except -1
     cdef int _release(self) except -1
@@ -126,7 +137,7 @@ cdef class Worker(Timer):
 cdef class Connection:
     cdef readonly Engine engine
     cdef readonly bint client
-    cdef readonly str peer
+    cdef public str peer
     cdef public Limits limits
     # input
     cdef unsigned char* partial
@@ -147,6 +158,7 @@ cdef class Connection:
     cdef bint dirty
     cdef object write
     cdef object writelines
+    cdef object pause_input, resume_input
     cdef long long frames_written, frames_flushed
     # calls
     cdef PyObject** pending
@@ -174,8 +186,9 @@ cdef class Connection:
     cdef int insert(self, Call call) except -1
     cdef int grow(self) except -1
     cdef int consume(self, double now) except -1
+    cdef int receive(self, const unsigned char* p, Py_ssize_t n, bint large) except -1
     cdef int frame(self, const unsigned char* header, const unsigned char* body, Py_ssize_t size, list large, double now) except -1
-    cdef int consume_large(self, double now) except -1
+    cdef bint consume_large(self, double now) except -1
     cdef int refuse(self, const unsigned char* header, Py_ssize_t size, double now) except -1
     cdef Request next_request(self)
     cdef Request request_frame(self, const unsigned char* header, const unsigned char* body, Py_ssize_t size, list large, double now)
@@ -192,6 +205,14 @@ cdef class Connection:
     cdef int release_waiting(self) except -1
     cdef int keep_partial(self, const unsigned char* p, Py_ssize_t n) except -1
     cdef int protocol_error(self, str text) except -1
+    cdef Entry _find_entry(self, Reader r, const unsigned char* body)
+    cdef int _close_frame(self, Writer w, Py_ssize_t pos, Py_ssize_t npieces, int flags, int status, unsigned long long id) except -1
+    cdef int _write_exception(self, Writer w, Entry entry, object error) except -1
+    cdef object _read_exception(self, Caller caller, Reader r)
+    cdef int _cancel(self, Request request) except -1
+    cdef int call_timed_out(self, Call call, double now) except -1
+    cdef unsigned long long _fresh_id(self)
+    cdef int _append_deferred(self) except -1
 
 
 cdef class LargeFrame:
@@ -222,7 +243,6 @@ cdef class Endpoint:
     cdef Py_ssize_t turn
     cdef int start(self, Call call, double now) except -1
     cdef Connection choose(self)
-    cdef int submit(self, Call call, double now) except -1
 
 
 cdef class Reference:
@@ -231,8 +251,10 @@ cdef class Reference:
     cdef readonly Engine engine
     cdef public bint known               # the first provider list has arrived
     cdef readonly dict waiting
-    cdef readonly double budget          # tokens for maybe-executed retries
-    cdef readonly double budget_time
+    cdef readonly double budget          # tokens for maybe-executed retries, deposited by calls
+    cdef readonly double reserve         # tokens that are there without traffic
+    cdef double budget_time
+    cdef bint withdraw(self, double now)
     cdef public double budget_ratio, budget_reserve
     cdef public object no_provider       # callable(method) -> exception, told when the list is empty
     cdef public Py_ssize_t calls, failures, retries
@@ -255,7 +277,7 @@ cdef class Caller:
     cdef public Py_ssize_t payload
     cdef public object options           # CallOptions these were taken from
     cdef public dict attachments
-    cdef int may_retry(self, object error, int attempt, double now, double deadline) except -1
+    cdef int may_retry(self, object error, double now) except -1
 
 
 cdef class Call(Timer):
@@ -264,13 +286,15 @@ cdef class Call(Timer):
     cdef dict attachments
     cdef Scope scope
     cdef Node node
-    cdef Endpoint endpoint
     cdef Connection connection
     cdef readonly unsigned long long id
     cdef long long frame
     cdef readonly int state
     cdef int attempt
     cdef double deadline, timeout, attempt_deadline, sent_at
+    cdef object overrides                # Options of this call alone, or None
+    cdef bint is_cancelled
+    cdef object cancel_message
     cdef int retries
     cdef list tried
     cdef list attempts
@@ -285,5 +309,10 @@ cdef class Call(Timer):
     cdef int attempt_now(self, double now) except -1
     cdef int failed(self, object error, double now) except -1
     cdef int finish(self, object value, object error) except -1
+    cdef double override(self, overrides, double deadline)
+    cdef int without_provider(self, double now) except -1
     cdef int detach(self) except -1
+    cdef int describe(self, object error) except -1
+    cdef int fire(self, double now) except -1
+    cdef int send_now(self, Connection connection) except -1
     cdef int replied(self, object value, object error, double now) except -1

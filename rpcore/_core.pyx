@@ -1,5 +1,4 @@
-# cython: language_level=3, boundscheck=False, wraparound=False, initializedcheck=False, cdivision=True
-# cython: freethreading_compatible=True
+# cython: auto_pickle=False
 """The engine: what runs once per call, in C. Connections without sockets, deadlines without a clock,
 calls without tasks. Nothing here imports asyncio; the transport supplies clock, loop and bytes.
 
@@ -14,7 +13,7 @@ from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes
 from cpython.buffer cimport PyBUF_FORMAT, PyBUF_ND
 from cpython.exc cimport PyErr_Clear, PyErr_Occurred
 from cpython.list cimport PyList_GET_ITEM, PyList_GET_SIZE
-from cpython.object cimport PyObject, PyObject_Call, PyTypeObject
+from cpython.object cimport PyObject, PyObject_CallObject
 from cpython.ref cimport Py_DECREF, Py_INCREF, Py_XDECREF
 from libc.math cimport ceil, exp, floor
 from libc.stdlib cimport calloc, free, malloc, realloc
@@ -29,6 +28,8 @@ from rpcore._frame cimport *
 from rpcore import errors
 
 cdef extern from "Python.h":
+    ctypedef struct PyTypeObject:
+        PyObject* (*tp_iternext)(PyObject*) noexcept
     int PYGEN_RETURN, PYGEN_ERROR, PYGEN_NEXT
     int PyIter_Send(PyObject* iter, PyObject* arg, PyObject** result)
     bint PyCoro_CheckExact(object o)
@@ -39,6 +40,7 @@ cdef extern from "Python.h":
     object PyContextVar_Set(object var, object value)
     int PyContextVar_Get(object var, PyObject* default, PyObject** value) except -1
     void PyErr_SetObject(object kind, object value)
+    unsigned long PyThread_get_thread_ident() nogil
 
 include "_core_parts/pick.pxi"
 include "_core_parts/wheel.pxi"

@@ -20,7 +20,7 @@ from typing import Any, Literal, TypeVar, get_args, get_origin
 from rpcore import _codec
 from rpcore._codec import ANY, REQUIRED, ArgsPlan, ExceptionPlan, Plan
 from rpcore.errors import ConfigurationError
-from rpcore.hints import Bindings, bind, class_hints, function_hints, substitute
+from rpcore.class_hints import Bindings, bind, class_hints, function_hints, substitute
 from rpcore.model import Parameter
 from rpcore.records import Record, describe, describe_exception, dto, register_adapter, wire_name
 from rpcore.types import Name

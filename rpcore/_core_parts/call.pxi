@@ -248,10 +248,13 @@ cdef class Call(Timer):
     cdef int begin(self) except -1:
         cdef Caller caller = self.caller
         cdef Reference reference = caller.reference
-        cdef double now = caller.engine.clock()
+        cdef double now
         cdef double deadline
         cdef PyObject* found = NULL
         cdef Scope scope
+        if PyThread_get_thread_ident() != caller.engine.thread and not caller.engine.blocking:
+            caller.engine.misused()
+        now = caller.engine.clock()
         reference.calls += 1
         reference.budget += reference.budget_ratio
         self.timeout = caller.timeout
@@ -388,12 +391,14 @@ cdef class Call(Timer):
         if node is not None:
             node.failed += 1
         if self.single:
+            if self.tried is not None and node is not None:
+                self.tried.append(node)
             return self.finish(None, error)
         if self.attempts is None:
             self.attempts = []
         self.attempts.append(f"{error.address}: {type(error).__name__}: {error.message}")
         if self.attempt > self.retries or now >= self.deadline or not caller.may_retry(error, now):
-            return self.finish(None, self.final(error, now))
+            return self.finish(None, final_error(caller, error, self.attempts, self.retries, now >= self.deadline))
         caller.reference.retries += 1
         if self.tried is None:
             self.tried = []
@@ -408,22 +413,6 @@ cdef class Call(Timer):
         if not caller.engine.blocking:
             caller.engine.wheel.add(self, self.attempt_deadline)
         return 0
-
-    cdef object final(self, object error, double now):
-        """The error the caller sees, naming every attempt."""
-        made = len(self.attempts)
-        text = f"{self.caller.service}.{self.caller.method}: {error.message}"
-        if made > 1:
-            text = f"{text} (attempt {made} of {self.retries + 1})"
-        if now >= self.deadline and not isinstance(error, errors.CallTimeout):
-            late = errors.CallTimeout(f"{text}; the deadline passed", service=error.service, method=error.method,
-                                      address=error.address)
-            late.__cause__ = error
-            error = late
-        else:
-            error.args = (text,)
-        error.attempts = tuple(self.attempts)
-        return error
 
     cdef int fire(self, double now) except -1:
         cdef Connection connection = self.connection
@@ -511,6 +500,23 @@ cdef class Call(Timer):
             self.failed(error, self.caller.engine.clock())
 
 
+def final_error(Caller caller not None, error, attempts, int retries, bint late):
+    """The error the caller sees after the last attempt: ``error`` naming the call and every attempt."""
+    made = len(attempts)
+    text = f"{caller.service}.{caller.method}: {error.message}"
+    if made > 1:
+        text = f"{text} (attempt {made} of {retries + 1})"
+    if late and not isinstance(error, errors.CallTimeout):
+        timeout = errors.CallTimeout(f"{text}; the deadline passed", service=error.service, method=error.method,
+                                     address=error.address)
+        timeout.__cause__ = error
+        error = timeout
+    else:
+        error.args = (text,)
+    error.attempts = tuple(attempts)
+    return error
+
+
 cdef PyObject* call_iternext(PyObject* op) noexcept:
     """Step a call. A C function because Cython would build a traceback for each StopIteration."""
     cdef Call self = <Call>op
@@ -546,4 +552,4 @@ cdef int _propagate() except -1:
     return -1
 
 
-(<PyTypeObject*>Call).tp_iternext = <void*>call_iternext
+(<PyTypeObject*>Call).tp_iternext = call_iternext

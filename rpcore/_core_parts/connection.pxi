@@ -109,24 +109,28 @@ cdef class Connection:
 
     def buffer_updated(self, Py_ssize_t n):
         """``n`` bytes were read into what ``get_buffer`` returned (``BufferedProtocol.buffer_updated``)."""
+        cdef Py_ssize_t partial = self.partial_size
+        self.bytes_in += n
+        if self.large is not None and self.large.target is not None:
+            self.receive(NULL, n, True)
+        else:
+            self.partial_size = 0
+            self.receive(<unsigned char*>self.engine.window, partial + n, False)
+
+    cdef int receive(self, const unsigned char* p, Py_ssize_t n, bint large) except -1:
         cdef Engine engine = self.engine
         cdef bint outer = engine.feeding
         self.now = self.last_read = engine.clock()
-        self.bytes_in += n
         engine.feeding = True
         engine.direct = not engine.blocking
         try:
             if self.suspect:
                 self.suspect = False
                 self._tell("suspected", False)
-            if self.large is not None and self.large.target is not None:
-                self.input = NULL
-                self.input_size = 0
+            self.input = p
+            self.input_size = 0 if large else n
+            if large:
                 self.large.fill(n)
-            else:
-                self.input = <unsigned char*>engine.window
-                self.input_size = self.partial_size + n
-                self.partial_size = 0
             self.consume(self.now)
         except Exception as error:
             # A bug of ours must not leave a half-read stream behind.
@@ -139,6 +143,7 @@ cdef class Connection:
             engine.feeding = outer
         if not outer:
             engine.flush_dirty()
+        return 0
 
     def receive_data(self, data):
         """Feed bytes from anywhere (tests, blocking sockets); what ``buffer_updated`` does for a transport."""
@@ -171,7 +176,8 @@ cdef class Connection:
         cdef Py_ssize_t n, total
         cdef int length
         cdef LargeFrame large
-        while not self.closed:
+        # A server whose peer does not read its replies stops taking that peer's requests.
+        while not self.closed and (self.client or not self.paused):
             if self.skip:
                 n = min(self.skip, self.input_size)
                 self.skip -= n
@@ -222,7 +228,7 @@ cdef class Connection:
         self.keep_partial(self.input, self.input_size)
         return 0
 
-    cdef int consume_large(self, double now) except -1:
+    cdef bint consume_large(self, double now) except -1:
         """Returns 1 when the frame is complete and was handled, 0 when more input is needed."""
         cdef LargeFrame large = self.large
         cdef Py_ssize_t n = min(self.input_size, large.remaining)
@@ -256,7 +262,7 @@ cdef class Connection:
         cdef Py_ssize_t total
         cdef int length
         cdef Request request
-        while self.input_size >= HEADER and not self.closed and not self.skip:
+        while self.input_size >= HEADER and not (self.closed or self.skip or self.paused):
             p = self.input
             if p[0] != 0xDA or p[1] != 0xBB or (p[2] & (FLAG_REQUEST | FLAG_EVENT)) != FLAG_REQUEST:
                 return None
@@ -736,14 +742,34 @@ cdef class Connection:
             self.engine.dirty.remove(self)
         return data
 
+    def set_output(self, write, writelines):
+        """Where output goes: the transport's ``write`` and ``writelines``."""
+        self.write = write
+        self.writelines = writelines
+
+    def set_flow(self, pause_input, resume_input):
+        """How a server stops and goes on reading while its peer does not read."""
+        self.pause_input = pause_input
+        self.resume_input = resume_input
+
     def pause_writing(self):
-        """The transport's buffer is over its high-water mark: hold further calls back."""
+        """The transport's buffer is over its high-water mark: hold calls back, or stop taking requests."""
         self.paused = True
+        if self.pause_input is not None:
+            self.pause_input()
 
     def resume_writing(self):
-        """The transport's buffer has drained: send the calls that were held back, oldest first."""
+        """The transport's buffer has drained: go on, oldest first."""
+        cdef Py_ssize_t n
+        cdef bytes rest
         self.paused = False
         self.release_waiting()
+        if self.partial_size and not self.client and not self.closed:
+            rest = PyBytes_FromStringAndSize(<const char*>self.partial, self.partial_size)
+            self.partial_size = 0
+            self.receive(<const unsigned char*>PyBytes_AS_STRING(rest), len(rest), False)
+        if self.resume_input is not None and not self.paused and not self.closed:
+            self.resume_input()
 
     cdef int release_waiting(self) except -1:
         cdef Call call

@@ -14,9 +14,13 @@ cdef class Window:
         view.len = self.size
         view.readonly = 0
         view.itemsize = 1
-        view.format = b"B" if flags & PyBUF_FORMAT else NULL
+        view.format = NULL
+        if flags & PyBUF_FORMAT:
+            view.format = "B"
         view.ndim = 1
-        view.shape = self.shape if flags & PyBUF_ND else NULL
+        view.shape = NULL
+        if flags & PyBUF_ND:
+            view.shape = self.shape
         view.strides = NULL
         view.suboffsets = NULL
         view.internal = NULL
@@ -39,12 +43,17 @@ cdef class Engine:
         create_task: makes and schedules a task from a coroutine.
         loop: what a future's ``get_loop`` must return for tasks of this loop.
         context: the context handlers start from (copied for each request).
+        cancelled_error: the loop's ``CancelledError``.
+        block: for a blocking engine, ``block(call)`` makes progress with a call that waits.
         window: bytes of the shared receive window.
     """
 
     def __cinit__(self, *, clock, arm, call_soon=None, create_task=None, loop=None, context=None,
-                  Py_ssize_t window=65536):
+                  cancelled_error=None, block=None, Py_ssize_t window=65536):
         self.clock = clock
+        self.cancelled_error = cancelled_error
+        self.block = block
+        self.thread = PyThread_get_thread_ident()
         self.loop = loop
         self.call_soon = call_soon
         self.create_task = create_task
@@ -132,6 +141,17 @@ cdef class Engine:
     def _flush_tick(self):
         self.flush_scheduled = False
         self.flush_dirty()
+
+    def disown(self):
+        """We are in a forked child: this engine, its loop and its sockets belong to the parent."""
+        self.thread = 0
+
+    cdef int misused(self) except -1:
+        if self.thread == 0:
+            raise errors.LocalProtocolError(
+                "this client or server was started in the parent of this process; after fork() make a new one")
+        raise errors.LocalProtocolError(
+            "this client or server belongs to the event loop of another thread; use one per loop, or rpcore.sync")
 
     def advance(self):
         """The loop's timer fired: serve every deadline that has passed."""

@@ -115,6 +115,11 @@ cdef class Worker(Timer):
     def __repr__(self):
         return f"<rpcore worker {'parked' if self.parked else self.request!r}>"
 
+    @property
+    def serving(self):
+        """Whether it runs a request, or was made for one that has not started yet."""
+        return self.request is not None
+
     def spawn(self):
         self.engine.workers.add(self)
         self.task = self.engine.create_task(self)
@@ -253,7 +258,7 @@ cdef class Worker(Timer):
         try:
             if self.coroutine is None:
                 PyContextVar_Set(_scope, request)
-                value = PyObject_Call(request.entry.handler, request.arguments, NULL)
+                value = PyObject_CallObject(request.entry.handler, request.arguments)
                 request.arguments = None
                 self.coroutine = value if PyCoro_CheckExact(value) else type(value).__await__(value)
                 value = None
@@ -315,14 +320,14 @@ cdef class Worker(Timer):
         if self.armed:
             self.engine.wheel.remove(self)
         request.entry.gauge.leave()
-        if request.worker is not None:
-            request.worker = None
-            request.connection.serving.pop(request.id, None)
-            if request.connection.draining or request.connection.closed:
-                request.connection._tell("request_ended")
         self.request = None
         self.coroutine = None
         self.context = None
+        if request.worker is not None:
+            request.worker = None
+            request.connection.serving.pop(request.id, None)
+            if request.connection.draining:
+                request.connection._tell("request_ended")
         return 0
 
     cdef int _retire(self) except -1:

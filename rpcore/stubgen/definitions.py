@@ -19,7 +19,7 @@ from typing import Any, Literal, TypeAlias, TypeVar, get_args, get_origin
 
 from rpcore._codec import OMIT, REQUIRED, Factory
 from rpcore.errors import ConfigurationError
-from rpcore.hints import class_hints, function_hints
+from rpcore.class_hints import class_hints, function_hints
 from rpcore.records import DTO, describe, describe_exception, dto
 from rpcore.types import Dto
 
