@@ -135,8 +135,6 @@ class InterfaceSpec:
     def _compile(self, method: MethodSpec, scope: Scope) -> ResolvedMethod:
         where = f"{self.cls.__name__}.{method.name}"
         parameters, returns = self._hints(method, scope)
-        for parameter in parameters:
-            self._compiled(f"{where}: parameter {parameter.name!r}", compile_type, parameter.hint)
         args = self._compiled(where, compile_args, parameters)
         for parameter, plan in zip(parameters, args.plans, strict=True):
             self._check_default(f"{where}: parameter {parameter.name!r}", parameter, plan)

@@ -262,6 +262,64 @@ def is_recursive_alias(hint: Any) -> bool:
     return type(hint).__name__ == "TypeAliasType" and any(part is hint for part in _mentioned(hint.__value__))
 
 
+def _own_doc(cls: type) -> str:
+    """The docstring that the author wrote: not an inherited one, nor what dataclass or NamedTuple made up."""
+    doc = vars(cls).get("__doc__") or ""
+    generated = doc.startswith(f"{cls.__name__}(") or doc in ("An enumeration.", enum.Enum.__doc__)
+    return "" if generated else inspect.cleandoc(doc)
+
+
+def _enum_bases(cls: type) -> tuple[type, ...]:
+    """The library classes that make the enum what it is: ``(str, Enum)``, ``(IntFlag,)``."""
+    found: list[type] = []
+    for base in cls.__mro__[1:]:
+        if is_library(base) and not any(issubclass(other, base) for other in found):
+            found.append(base)
+    return tuple(found)
+
+
+def _has_default(f: dataclasses.Field[Any]) -> bool:
+    return f.default is not dataclasses.MISSING or f.default_factory is not dataclasses.MISSING
+
+
+def _default(f: dataclasses.Field[Any]) -> Any:
+    if f.default_factory is not dataclasses.MISSING:
+        return Factory(f.default_factory)
+    return REQUIRED if f.default is dataclasses.MISSING else f.default
+
+
+def _field_settings(f: dataclasses.Field[Any], kw_only: bool) -> dict[str, Any]:
+    settings: dict[str, Any] = {}
+    for name in ("init", "repr", "compare"):
+        if not getattr(f, name):
+            settings[name] = False
+    if f.init and f.kw_only and not kw_only:
+        settings["kw_only"] = True
+    return settings
+
+
+def _item(cls: Any, item: FieldDefinition) -> FieldDefinition:
+    """A TypedDict's item, with what only the class says about it written into its hint."""
+    bare = typing.Annotated[item.hint, None].__origin__
+    wrappers = (typing.Required, typing.NotRequired)
+    if get_origin(bare) not in wrappers and item.name in cls.__optional_keys__:
+        item.hint = typing.NotRequired[item.hint]
+    item.default = REQUIRED
+    return item
+
+
+def _from_constructor(cls: type, name: str, signature: inspect.Signature, argument: str) -> Any:
+    """The default of a field that only the constructor knows."""
+    parameter = signature.parameters.get(argument or name)
+    default = inspect.Parameter.empty if parameter is None else parameter.default
+    if default is inspect.Parameter.empty or not is_library(type(default)):
+        raise ConfigurationError(
+            f"{cls.__qualname__}.{name}: its default is known to its constructor alone, so a client module cannot"
+            " repeat it; share the module of this class, or declare it as a dataclass"
+        )
+    return default
+
+
 def _mentioned(hint: Any, seen: tuple[int, ...] = ()) -> Iterator[Any]:
     """``hint`` and every hint in it, aliases opened once."""
     if id(hint) in seen:
