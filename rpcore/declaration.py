@@ -8,20 +8,23 @@ from __future__ import annotations
 
 import inspect
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from types import FunctionType
+from types import FunctionType, MappingProxyType
 from typing import Any
 
 from rpcore.errors import ConfigurationError, RpcError
 from rpcore.model import MethodSpec, Options
-from rpcore.naming import convention
 from rpcore.options import nearest
+from rpcore.plan import camel
 
 METHOD_KEY = "__rpcore_method__"
 """Where ``@rpcore.method`` leaves its ``MethodMark``: at the function, so the class gains no member."""
 
 STREAMS = "streams are not supported on dubbo://; return a list, or one page per call"
+
+CONVENTIONS: Mapping[str, Callable[[str], str]] = MappingProxyType({"": str, "camel": camel})
+"""What ``naming=`` takes, and how it makes a name on the wire of a Python name."""
 
 _NO_OPTIONS = Options()
 _NAME = re.compile(r"[^\s/:,?&=#%]+")
@@ -81,7 +84,9 @@ def read_methods(
     Raises:
         ConfigurationError: a member is no method, a method cannot be remote, or two share a wire name.
     """
-    convert = convention(naming, cls.__name__)
+    convert = CONVENTIONS.get(naming)
+    if convert is None:
+        raise ConfigurationError(f"{cls.__name__}: unknown naming {naming!r} (known: 'camel')")
     methods: dict[str, MethodSpec] = {}
     for name, function in _functions(cls):
         where = f"{cls.__name__}.{name}"

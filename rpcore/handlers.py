@@ -14,7 +14,7 @@ from typing import Any
 
 from rpcore.assignable import contradicts
 from rpcore.errors import ConfigurationError
-from rpcore.hints import evaluate
+from rpcore.scope import evaluate
 from rpcore.model import MethodSpec, Parameter
 from rpcore.options import nearest
 

@@ -27,7 +27,7 @@ from rpcore.declaration import (
 )
 from rpcore.errors import CodecError, ConfigurationError
 from rpcore.handlers import Handler, match_handlers
-from rpcore.hints import Scope, declaring_frame, is_stream
+from rpcore.scope import Scope, declaring_frame, is_stream
 from rpcore.model import MethodSpec, Options, Parameter, ServiceKey
 from rpcore.options import Layer, OptionValues, validate
 from rpcore.plan import ExceptionPlan, compile_args, compile_exception, compile_type
@@ -139,8 +139,6 @@ class InterfaceSpec:
     def _compile(self, method: MethodSpec, scope: Scope) -> ResolvedMethod:
         where = f"{self.cls.__name__}.{method.name}"
         parameters, returns = self._hints(method, scope)
-        for parameter in parameters:
-            self._compiled(f"{where}: parameter {parameter.name!r}", compile_type, parameter.hint)
         args = self._compiled(where, compile_args, parameters)
         for parameter, plan in zip(parameters, args.plans, strict=True):
             self._check_default(f"{where}: parameter {parameter.name!r}", parameter, plan)
