@@ -1,4 +1,4 @@
-"""The two processes of a peer: a server that says where it listens, and a client that measures windows of calls.
+"""The two processes of a peer: a server that says where it listens, a client that measures windows of calls.
 
 A peer module gives ``main`` a ``serve`` function and a client, either asynchronous (calls in flight are tasks
 on one connection) or threaded (calls in flight are threads with a connection each); the way of measuring is
@@ -12,7 +12,7 @@ import argparse
 import asyncio
 import json
 import os
-import resource
+import signal
 import sys
 import threading
 import time
@@ -55,6 +55,7 @@ class Window:
     seconds: float
     client_cpu: float
     server_cpu: float
+    disturbed: float
     latencies: list[float]
 
     def summary(self) -> dict[str, float]:
@@ -67,6 +68,7 @@ class Window:
             "p99_us": 1e6 * ordered[len(ordered) * 99 // 100],
             "client_cpu_us": 1e6 * self.client_cpu / self.calls,
             "server_cpu_us": 1e6 * self.server_cpu / self.calls,
+            "disturbed": self.disturbed,
         }
 
 
@@ -87,9 +89,10 @@ def main(serve: Serve, *, client: AsyncClient | None = None, threaded: ThreadedC
     args = parser.parse_args()
     pin(args.core)
     if args.command == "serve":
-        serve(args.mode, lambda address: print(json.dumps({"address": address, "pid": os.getpid()}), flush=True))
+        serve(
+            args.mode, lambda address: print(json.dumps({"address": address, "pid": os.getpid()}), flush=True)
+        )
     elif client is not None:
-        # asyncio.run, not the loop of whoever measures: a peer that brings its own loop says so in its client.
         run_async(_measure_async(client, args))
     elif threaded is not None:
         _measure_threaded(threaded, args)
@@ -109,6 +112,13 @@ def run_async(main: Awaitable[Any]) -> Any:
         return runner.run(body())
 
 
+async def forever() -> None:
+    """Until SIGTERM, by which every server ends; returns, so that what its caller opened is closed."""
+    stopped = asyncio.Event()
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stopped.set)
+    await stopped.wait()
+
+
 def pin(core: int | None) -> None:
     """Keep this process on ``core``, where the platform can."""
     if core is not None and hasattr(os, "sched_setaffinity"):
@@ -126,10 +136,44 @@ def cpu_of(pid: int) -> float:
     return total / 1e9
 
 
-def cpu_of_self() -> float:
-    """CPU seconds of this process."""
-    usage = resource.getrusage(resource.RUSAGE_SELF)
-    return usage.ru_utime + usage.ru_stime
+def cpu_of_core(pid: int) -> float:
+    """CPU seconds that everybody has used of the core ``pid`` is pinned to; 0 if it is not pinned.
+
+    Counts what the hypervisor gave to others too. In steps of 10 ms.
+    """
+    try:
+        cores = os.sched_getaffinity(pid)
+        lines = Path("/proc/stat").read_text().splitlines()
+    except (AttributeError, OSError):
+        return 0.0
+    if len(cores) != 1:
+        return 0.0
+    fields = next(line.split() for line in lines if line.startswith(f"cpu{min(cores)} "))
+    user, nice, system, steal = (int(fields[n]) for n in (1, 2, 3, 8))
+    return (user + nice + system + steal) / os.sysconf("SC_CLK_TCK")
+
+
+class Meter:
+    """Reads the clocks at the start of a window, and at its end makes the `Window`."""
+
+    def __init__(self, server_pid: int) -> None:
+        self._pids = os.getpid(), server_pid
+        self._start = self._read()
+
+    def _read(self) -> list[float]:
+        return [
+            time.perf_counter(),
+            *(cpu_of(pid) for pid in self._pids),
+            *(cpu_of_core(pid) if pid else 0.0 for pid in self._pids),
+        ]
+
+    def window(self, calls: int, latencies: list[float]) -> Window:
+        """What happened since."""
+        seconds, client, server, client_core, server_core = (
+            now - then for then, now in zip(self._start, self._read(), strict=True)
+        )
+        disturbed = max(client_core - client, server_core - server, 0.0) / seconds
+        return Window(calls, seconds, client, server, disturbed, latencies)
 
 
 def _next_cells(args: argparse.Namespace) -> Iterable[tuple[Cell, float]]:
@@ -183,20 +227,14 @@ async def _window_async(call: Call, inflight: int, seconds: float, server_pid: i
     reply = await call.function(call.value)
     if reply != call.value:
         raise AssertionError(f"the echo of {call.value!r:.60} is {reply!r:.60}")
-    server_cpu, client_cpu, start = cpu_of(server_pid), cpu_of_self(), time.perf_counter()
+    meter = Meter(server_pid)
     asyncio.get_running_loop().call_later(seconds, running.clear)
     callers = [
         asyncio.ensure_future((caller if n % SAMPLED else timed_caller)(call.function, call.value))
         for n in range(inflight)
     ]
     counts = await asyncio.gather(*callers)
-    return Window(
-        sum(counts),
-        time.perf_counter() - start,
-        cpu_of_self() - client_cpu,
-        cpu_of(server_pid) - server_cpu,
-        latencies,
-    )
+    return meter.window(sum(counts), latencies)
 
 
 # ---------------------------------------------------------------------------------------------- threaded
@@ -217,19 +255,13 @@ class _Threads:
         if cell.workload not in callers[0].calls:
             return None
         running = [True]
-        server_cpu, client_cpu, start = cpu_of(self._args.server_pid), cpu_of_self(), time.perf_counter()
+        meter = Meter(self._args.server_pid)
         for caller in callers:
             caller.start_window(cell.workload, running)
         time.sleep(seconds)
         running.clear()
         counts = [caller.end_window() for caller in callers]
-        return Window(
-            sum(counts),
-            time.perf_counter() - start,
-            cpu_of_self() - client_cpu,
-            cpu_of(self._args.server_pid) - server_cpu,
-            [latency for caller in callers for latency in caller.latencies],
-        )
+        return meter.window(sum(counts), [latency for caller in callers for latency in caller.latencies])
 
     def close(self) -> None:
         for caller in self._threads:

@@ -1,12 +1,12 @@
 """What the loop itself can do: echoes over plain asyncio protocols with a future per call, found by its id.
 
-No declaration, no routing, no errors, no deadline: the references that rpcore is measured against. Frames are a
-16-byte header (as Dubbo's: flags, id, length) and a body. Modes, one word each joined by ``+``:
+No declaration, no routing, no errors, no deadline: the references that rpcore is measured against. Frames
+are a 16-byte header (as Dubbo's: flags, id, length) and a body. Modes, one word each joined by ``+``:
 
 * when frames leave: ``call`` (a write for each), ``tick`` (all of a loop tick in one write), ``eight`` (a
   write for each 8 frames and at the tick's end)
-* ``msgspec``: bodies are encoded and decoded on both sides, the record as a msgspec.Struct; without it, bodies
-  are made once and come back as they are
+* ``msgspec``: bodies are encoded and decoded on both sides, the record as a msgspec.Struct; without it,
+  bodies are made once and come back as they are
 * ``buffered``: received by a BufferedProtocol into one reused buffer, from which the application is handed a
   fresh ``bytes`` for each message
 """

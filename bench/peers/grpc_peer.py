@@ -1,4 +1,4 @@
-"""grpc.aio with generic handlers and protobuf messages made from a descriptor: what protoc would generate, less the file.
+"""grpc.aio with generic handlers, and protobuf messages from a descriptor as protoc would generate them.
 
 The record is the protobuf message itself, made once, as an application that speaks gRPC would hold it.
 """

@@ -8,16 +8,15 @@ from contextlib import contextmanager
 from typing import Any
 
 import Pyro5.api
-import Pyro5.config
-import Pyro5.server
+from Pyro5 import config
 
 from bench import harness
 from bench.workloads import VALUES, Record
 
-Pyro5.config.SERIALIZER = "msgpack"
-Pyro5.config.SERVERTYPE = "thread"
-Pyro5.config.THREADPOOL_SIZE = 512
-Pyro5.config.SOCK_NODELAY = True
+config.SERIALIZER = "msgpack"
+config.SERVERTYPE = "thread"
+config.THREADPOOL_SIZE = 512
+config.SOCK_NODELAY = True
 
 
 @Pyro5.api.expose

@@ -1,4 +1,4 @@
-"""thriftpy2 on threads with its Cython protocol and transport: a thread per connection, a connection per caller."""
+"""thriftpy2 with its Cython protocol and transport: on both sides a thread per connection."""
 
 from __future__ import annotations
 
@@ -78,7 +78,8 @@ def client(mode: str, address: str) -> Iterator[harness.Calls]:
         thrift.Echo,
         host,
         int(port),
-        timeout=60_000,
+        connect_timeout=60_000,
+        socket_timeout=60_000,
         proto_factory=TCyBinaryProtocolFactory(),
         trans_factory=TCyBufferedTransportFactory(),
     ) as echo:
