@@ -43,6 +43,7 @@ cdef class Engine:
     cdef unsigned long thread            # the thread whose loop we belong to; 0 in a forked child
     cdef bint direct                     # a loop callback of ours is running and no task is: tasks may be stepped
     cdef bint feeding                    # input is being consumed: output leaves when that ends
+    cdef double now                      # when the loop callback of ours that is running began
     cdef bint flush_scheduled
     cdef readonly list dirty                      # connections with output to flush at the end of the tick
     cdef readonly bint blocking

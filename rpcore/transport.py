@@ -11,7 +11,6 @@ import contextlib
 import contextvars
 import logging
 import os
-import random
 import socket
 import sys
 import time
@@ -149,6 +148,12 @@ def _tune(sock: socket.socket) -> None:
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
 
 
+def _jitter(low: float, high: float) -> float:
+    import random  # not worth its import time before something has to be spread
+
+    return random.uniform(low, high)
+
+
 def raised(limits: Limits | None, payload: int) -> Limits:
     """``limits`` with room for bodies of ``payload`` bytes, because an option of a service asks for more."""
     limits = limits if limits is not None else Limits()
@@ -280,7 +285,7 @@ class Pool:
             limits=self.limits,
             events=self,
             flush_frames=CLIENT_FLUSH_FRAMES,
-            first_id=random.getrandbits(31),
+            first_id=int.from_bytes(os.urandom(4)) >> 1,
         )
         protocol = _Protocol(connection)
         hello = self._hellos[connection] = self._loop.create_future()
@@ -332,7 +337,7 @@ class Pool:
         attempt, handle = self._retry.get(address, (0, None))
         if handle is not None:
             return
-        pause = min(RECONNECT_FIRST * 2**attempt, RECONNECT_LAST) * random.uniform(0.5, 1.5)
+        pause = min(RECONNECT_FIRST * 2**attempt, RECONNECT_LAST) * _jitter(0.5, 1.5)
         handle = self._loop.call_later(pause, self._redial, endpoint)
         self._retry[address] = (min(attempt + 1, 16), handle)
 
@@ -384,7 +389,7 @@ class Pool:
 
     def _schedule_beat(self) -> None:
         interval = max(min(self.heartbeat / 3, 1.0), 0.05)
-        self._beat = self._loop.call_later(interval * random.uniform(0.9, 1.1), self._check)
+        self._beat = self._loop.call_later(interval * _jitter(0.9, 1.1), self._check)
 
     def _check(self) -> None:
         self._beat = None
