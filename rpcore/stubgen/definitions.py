@@ -235,7 +235,11 @@ class Reach:
         if record.build == "tuple":
             return Definition(cls, "NamedTuple", (), fields)
         if record.build == "dict":
-            return Definition(cls, "TypedDict", (), tuple(_item(cls, f) for f in fields))
+            items = tuple(_item(cls, f) for f in fields)
+            if all(get_origin(item.hint) is typing.NotRequired for item in items):
+                items = tuple(FieldDefinition(item.name, get_args(item.hint)[0]) for item in items)
+                return Definition(cls, "TypedDict", (), items, settings={"total": False})
+            return Definition(cls, "TypedDict", (), items)
         # A class of a model library: the same fields travel when a dataclass stands for it.
         signature = inspect.signature(cls)
         for described, each in zip(record.fields, fields, strict=True):
@@ -313,8 +317,7 @@ def _item(cls: Any, item: FieldDefinition) -> FieldDefinition:
     said = get_origin(item.hint) in (typing.Required, typing.NotRequired)
     if not said and item.name in cls.__optional_keys__:
         item.hint = typing.NotRequired[item.hint]
-    item.default = REQUIRED
-    return item
+    return FieldDefinition(item.name, item.hint)
 
 
 def _from_constructor(cls: type, name: str, signature: inspect.Signature, argument: str) -> Any:
@@ -347,11 +350,13 @@ def classes_in_value(value: Any) -> Iterator[type]:
     if isinstance(value, type):
         yield value
         return
-    yield type(value)
-    if isinstance(value, Mapping):
-        value = (*value.keys(), *value.values())
+    if isinstance(value, enum.Enum) or hasattr(value, "_asdict"):
+        yield type(value)
     elif dataclasses.is_dataclass(value):
+        yield type(value)
         value = [getattr(value, f.name) for f in dataclasses.fields(value)]
+    elif isinstance(value, dict):
+        value = (*value.keys(), *value.values())
     if isinstance(value, list | tuple | set | frozenset):
         for each in value:
             yield from classes_in_value(each)

@@ -192,17 +192,17 @@ class Renderer:
         return f"{self.module.use('typing', 'TypeVar')}({', '.join(arguments)})"
 
     def _class(self, definition: Definition, name: str) -> str:
-        cls, kind = definition.cls, definition.kind
+        kind = definition.kind
         if kind == "TypedDict" and not all(is_identifier(f.name) for f in definition.fields):
-            return self._functional_typed_dict(name, definition.fields)
+            return self._functional_typed_dict(name, definition)
         head = self._wire_name(definition, name)
-        if "__dataclass_fields__" in vars(cls) or kind == "dataclass":
-            settings = [f"{key}={value}" for key, value in definition.settings.items()]
+        settings = [f"{key}={value}" for key, value in definition.settings.items()]
+        if kind == "dataclass":
             decorator = self.module.use("dataclasses", "dataclass")
             head += f"@{decorator}({', '.join(settings)})\n" if settings else f"@{decorator}\n"
         bases = [self._base(base) for base in definition.bases]
         if kind in ("NamedTuple", "TypedDict"):
-            bases = [self.module.use("typing", kind)]
+            bases = [self.module.use("typing", kind), *settings]
         head += f"class {name}({', '.join(bases)}):\n" if bases else f"class {name}:\n"
         body = docstring_lines(definition.doc, INDENT) if definition.doc else ""
         lines = [
@@ -276,8 +276,12 @@ class Renderer:
         text = f"{name}: {self.hint(hint)}"
         return text if default is REQUIRED else f"{text} = {self.value(default)}"
 
-    def _functional_typed_dict(self, name: str, fields: Iterable[FieldDefinition]) -> str:
-        items = [f"{quoted(f.name)}: {quoted(self.hint(f.hint))}" for f in fields]
+    def _functional_typed_dict(self, name: str, definition: Definition) -> str:
+        """A TypedDict with keys that no class body can have."""
+        items = [f"{quoted(f.name)}: {quoted(self.hint(f.hint))}" for f in definition.fields]
         each = "".join(f"{INDENT * 2}{item},\n" for item in items)
+        total = "".join(f"{INDENT}{key}={value},\n" for key, value in definition.settings.items())
         made = self.module.use("typing", "TypedDict")
-        return f"{name} = {made}(\n{INDENT}{quoted(name)},\n{INDENT}{{\n{each}{INDENT}}},\n)\n"
+        text = f"{name} = {made}(\n{INDENT}{quoted(name)},\n{INDENT}{{\n{each}{INDENT}}},\n{total})\n"
+        decorator = self._wire_name(definition, name)
+        return text + (decorator.removeprefix("@").rstrip("\n") + f"({name})\n" if decorator else "")
