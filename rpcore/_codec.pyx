@@ -1,5 +1,4 @@
-# cython: language_level=3, boundscheck=False, wraparound=False, initializedcheck=False
-# cython: cdivision=True, nonecheck=False, freethreading_compatible=True, auto_pickle=False
+# cython: freethreading_compatible=True, auto_pickle=False
 """Typed msgpack: a hint is compiled once into a tree of plan nodes, and each node encodes and decodes one type.
 
 A node is a ``cdef class`` with two C methods, ``encode(writer, value)`` and ``decode(reader)``. Nodes hold their children, so a

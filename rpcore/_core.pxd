@@ -36,7 +36,7 @@ cdef class Engine:
     """What all connections, calls and handlers of one loop (or one blocking client) share."""
     cdef readonly object loop            # opaque: handed to tasks, never called here
     cdef readonly TimerWheel wheel
-    cdef object clock
+    cdef readonly object clock
     cdef object call_soon
     cdef object create_task
     cdef object base_context
@@ -44,10 +44,10 @@ cdef class Engine:
     cdef bint direct                     # a loop callback of ours is running and no task is: tasks may be stepped
     cdef bint feeding                    # input is being consumed: output leaves when that ends
     cdef bint flush_scheduled
-    cdef list dirty                      # connections with output to flush at the end of the tick
+    cdef readonly list dirty                      # connections with output to flush at the end of the tick
     cdef readonly bint blocking
     cdef list parked                     # workers waiting for a request
-    cdef set workers                     # all workers, parked or serving
+    cdef readonly set workers                     # all workers, parked or serving
     cdef char* window                    # shared receive window; an idle connection keeps only its partial frame
     cdef Py_ssize_t window_size
     cdef Window window_view
@@ -88,6 +88,7 @@ cdef class Entry:
     cdef tuple errors
     cdef readonly Gauge gauge
     cdef public bint cancellable
+    cdef public Py_ssize_t payload       # largest body of a request or reply
     cdef public Py_ssize_t calls, failures
 
 
@@ -108,7 +109,7 @@ cdef class Request(Scope):
     cdef readonly long long id
     cdef readonly Entry entry
     cdef readonly bint oneway
-    cdef readonly dict received          # attachments that came with the call, or None
+    cdef bytes received                  # attachments that came with the call, encoded, or None
     cdef tuple arguments
     cdef Worker worker
     cdef bint cancelled
@@ -206,7 +207,7 @@ cdef class Connection:
     cdef int keep_partial(self, const unsigned char* p, Py_ssize_t n) except -1
     cdef int protocol_error(self, str text) except -1
     cdef Entry _find_entry(self, Reader r, const unsigned char* body)
-    cdef int _close_frame(self, Writer w, Py_ssize_t pos, Py_ssize_t npieces, int flags, int status, unsigned long long id) except -1
+    cdef int _close_frame(self, Writer w, Py_ssize_t pos, Py_ssize_t npieces, int flags, int status, unsigned long long id, Py_ssize_t limit) except -1
     cdef int _write_exception(self, Writer w, Entry entry, object error) except -1
     cdef object _read_exception(self, Caller caller, Reader r)
     cdef int _cancel(self, Request request) except -1
@@ -254,6 +255,7 @@ cdef class Reference:
     cdef readonly double budget          # tokens for maybe-executed retries, deposited by calls
     cdef readonly double reserve         # tokens that are there without traffic
     cdef double budget_time
+    cdef void fade(self, double now) noexcept
     cdef bint withdraw(self, double now)
     cdef public double budget_ratio, budget_reserve
     cdef public object no_provider       # callable(method) -> exception, told when the list is empty
@@ -276,7 +278,8 @@ cdef class Caller:
     cdef public bint idempotent, retry_timeouts, oneway
     cdef public Py_ssize_t payload
     cdef public object options           # CallOptions these were taken from
-    cdef public dict attachments
+    cdef readonly dict attachments       # sent with every call, or None
+    cdef bytes attachments_encoded       # the same, ready to send
     cdef int may_retry(self, object error, double now) except -1
 
 

@@ -10,7 +10,7 @@ import inspect
 import sys
 import types
 import typing
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import Any, TypeVar, get_args, get_origin
 
 from rpcore.errors import ConfigurationError
@@ -58,11 +58,12 @@ def with_bases(cls: type, bindings: Bindings) -> Iterator[tuple[type, Bindings]]
         yield base, known.get(base, {})
 
 
-def class_hints(cls: type, bindings: Bindings, names: Mapping[str, Any]) -> dict[str, Any]:
-    """Every annotation of ``cls`` and its bases, resolved, with type variables replaced.
+def class_hints(cls: type, wanted: Collection[str], bindings: Bindings, names: Mapping[str, Any]) -> dict[str, Any]:
+    """Annotations of ``cls`` and its bases, resolved, with type variables replaced.
 
     Args:
         cls: the class.
+        wanted: whose annotations.
         bindings: what its type variables stand for.
         names: further names that hints may use, when Python itself would not find them.
 
@@ -72,9 +73,8 @@ def class_hints(cls: type, bindings: Bindings, names: Mapping[str, Any]) -> dict
     found: dict[str, Any] = {}
     for base, bound in with_bases(cls, bindings):
         own = inspect.get_annotations(base)
-        if not own:
-            continue
-        for name, hint in own.items():
+        for name in own.keys() & wanted:
+            hint = own[name]
             found[name] = substitute(_evaluate_in(base, name, hint, names), bound)
     return found
 

@@ -20,7 +20,7 @@ from rpcore.model import Instance, Options, ServiceKey
 from rpcore.options import Layer, OptionValues, layer, validate
 from rpcore.reference import Referral
 from rpcore.service import InterfaceSpec, interface_spec
-from rpcore.transport import Pool, loop_engine, parse_address
+from rpcore.transport import Pool, loop_engine, parse_address, raised
 
 T = TypeVar("T")
 
@@ -246,7 +246,7 @@ class Client:
                     connect_timeout=self.connect_timeout,
                     heartbeat=self.heartbeat,
                     connections=self.connections,
-                    limits=self.limits,
+                    limits=raised(self.limits, max((r.payload for r in self._referrals), default=0)),
                     usable_changed=self._usable_changed,
                 )
                 for referral in self._referrals:
@@ -264,6 +264,7 @@ class Client:
 
     def _start_referral(self, referral: Referral) -> None:
         assert self._engine is not None and self._pool is not None and self._loop is not None
+        self._pool.limits = raised(self._pool.limits, referral.payload)
         referral.start(self._engine, self._pool.acquire, self._pool.release, self._loop.call_later)
         for owner, stub in self._stubs:
             if owner is referral:

@@ -25,9 +25,8 @@ from rpcore.model import Parameter
 from rpcore.records import Record, describe, describe_exception, dto, register_adapter, wire_name
 from rpcore.types import Name
 
-_BOOL, _INT, _FLOAT, _STR, _BYTES = "bool", "int", "float", "str", "bytes"
-_LIST, _DICT, _NONE, _EXT = "list", "dict", "None", "an extension value"
-_ALL = frozenset({_BOOL, _INT, _FLOAT, _STR, _BYTES, _LIST, _DICT, _NONE, _EXT})
+_NONE, _BOOL, _INT, _FLOAT, _STR, _BYTES, _LIST, _DICT, _EXT = _codec.KINDS[:9]
+_ALL = frozenset(_codec.KINDS[:9])
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,9 +105,10 @@ def compile_exception(cls: type[BaseException], *, naming: str = "") -> Exceptio
     if record is not None:
         hints: Mapping[str, Any]
         if isinstance(cls.__init__, types.FunctionType) and not hasattr(cls, "__dataclass_fields__"):
-            hints = function_hints(cls.__init__, cls, compiler.names)
+            owner = next(base for base in cls.__mro__ if "__init__" in base.__dict__)
+            hints = function_hints(cls.__init__, owner, compiler.names)
         else:
-            hints = class_hints(cls, {}, compiler.names)
+            hints = class_hints(cls, {f.name for f in record.fields}, {}, compiler.names)
         fields = compiler.define(cls, record, hints).plan
     return ExceptionPlan(cls, dto(cls).name or cls.__name__, fields, _rebuild)
 
@@ -208,7 +208,7 @@ class _Compiler:
         if hint is typing.LiteralString:
             return _SCALARS[str]
         if hint is typing.Self and self.inside:
-            return self.record(self.inside[-1].cls, (), self.inside[-1].record)
+            return _record_node(self.inside[-1])
         cls = origin or hint
         if not isinstance(cls, type):
             raise ConfigurationError(f"{hint!r} is not a type that can be sent")
@@ -309,7 +309,7 @@ class _Compiler:
             self.names.setdefault(cls.__name__, cls)
             for arg in args:
                 self.learn(arg)
-            return self.define(cls, record, class_hints(cls, bindings, self.names), key)
+            return self.define(cls, record, class_hints(cls, {f.name for f in record.fields}, bindings, self.names), key)
         return _record_node(shape)
 
     def define(self, cls: type, record: Record, hints: Mapping[str, Any], key: Any = None) -> _Node:
@@ -371,6 +371,8 @@ class _Compiler:
         except NameError as error:
             raise ConfigurationError(f"type alias {alias.__name__}: {error}") from error
         node = self.node(value)
+        if not node.kinds:
+            raise ConfigurationError(f"type alias {alias.__name__} is only itself")
         waiting.target = node.plan
         del self.aliases[key]
         return node
@@ -380,6 +382,9 @@ class _Compiler:
         optional = type(None) in members
         hints = [m for m in members if m is not type(None)]
         nodes = [self.node(m) for m in hints]
+        for node in nodes:
+            if not node.kinds:
+                raise ConfigurationError(f"{_name(hint)}: the type alias {_bare(node.plan)} is a member of itself")
         if any(node.plan is ANY for node in nodes):
             return _Node(ANY, (object,), _ALL)
         records = [node for node in nodes if node.record is not None]
@@ -407,8 +412,6 @@ class _Compiler:
                 _Node(node.plan, (float,), frozenset({_FLOAT})) if float in node.types else node for node in nodes
             ]
         for i, one in enumerate(nodes):
-            if not one.kinds:
-                raise ConfigurationError(f"{_name(hint)}: the type alias {one.plan!r} is a member of itself")
             for other in nodes[:i]:
                 shared = one.kinds & other.kinds
                 if shared:
@@ -416,6 +419,7 @@ class _Compiler:
                         f"{_name(hint)}: {_bare(other.plan)} and {_bare(one.plan)} cannot be told apart, both are sent "
                         f"as {min(shared)}; put them into records with different fields, or leave one out"
                     )
+        nodes.sort(key=lambda node: any(cls.__module__ == "collections.abc" for cls in node.types))     # str is a Sequence
         return _Node(
             _codec.UnionPlan(*((node.types, node.plan, node.kinds) for node in nodes)),
             tuple(cls for node in nodes for cls in node.types),

@@ -88,6 +88,11 @@ class Referral:
         return resolve(wire_name, declaration=declaration, provider=self._provider, refer=self.layer)
 
     @property
+    def payload(self) -> int:
+        """The largest body any of its methods may send or receive."""
+        return max((options.payload for options in self.options.values()), default=self._resolve("").payload)
+
+    @property
     def check(self) -> bool:
         """Whether ``ready()`` insists on a provider."""
         return self._resolve("").check
@@ -176,7 +181,8 @@ class Referral:
         caller.idempotent = options.idempotent
         caller.retry_timeouts = options.retry_on == "dubbo"
         caller.oneway = options.oneway
-        caller.attachments = {**self.attachments, **({"dubbo.tag": options.tag} if options.tag else {})} or None
+        caller.payload = options.payload
+        caller.set_attachments({**self.attachments, **({"dubbo.tag": options.tag} if options.tag else {})})
 
     def _removed(self, nodes: Iterable[Node]) -> None:
         for node in nodes:

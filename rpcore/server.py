@@ -29,7 +29,7 @@ from rpcore.loops import new_runner
 from rpcore.model import Instance, Invocation, Options, ServiceKey
 from rpcore.options import OptionValues, layer, resolve
 from rpcore.service import InterfaceSpec, handlers, interface_spec
-from rpcore.transport import Listener, loop_engine
+from rpcore.transport import Listener, loop_engine, raised
 
 logger = logging.getLogger("rpcore.server")
 
@@ -224,6 +224,7 @@ class Server:
                     errors=_most_derived_first(method.errors),
                     gauge=Gauge(f"{export.key}.{wire_name}", limit=own, parent=export.gauge),
                     cancellable=options.cancellable,
+                    payload=options.payload,
                 )
             )
 
@@ -263,7 +264,7 @@ class Server:
                 loop_engine(loop),
                 self._dispatch,
                 heartbeat=self._heartbeat,
-                limits=self._limits,
+                limits=raised(self._limits, max(entry.payload for e in self._exports for entry in e.entries)),
                 max_connections=self._max_connections,
             )
             stack.push_async_callback(self._close_listener)

@@ -7,7 +7,7 @@ class's own ``__dict__``. What needs types is made later and once: ``resolve()``
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from types import FrameType
@@ -216,7 +216,7 @@ def interface(
     group: str = "",
     naming: str = "",
     raises: tuple[type[Exception], ...] = (),
-    filters: tuple[Filter, ...] = (),
+    filters: Iterable[Filter] = (),
     **options: Unpack[OptionValues],
 ) -> Callable[[C], C]: ...
 @overload
@@ -229,7 +229,7 @@ def interface(
     group: str = "",
     naming: str | None = None,
     raises: tuple[type[Exception], ...] = (),
-    filters: tuple[Filter, ...] = (),
+    filters: Iterable[Filter] = (),
     of: Callable[..., object] | None = None,
     **options: Any,
 ) -> Callable[[C], C]:
@@ -245,7 +245,7 @@ def interface(
         group: only the same group is called; ``""`` when unset.
         naming: ``"camel"`` says ``findAll`` and ``userId`` on the wire; ``""`` keeps the names.
         raises: business exceptions of every method.
-        filters: around every call of it, in each client and server that uses this class.
+        filters: around every call of it, on both sides (see ``rpcore.filters``).
         of: the interface that this class of ``def`` methods is a view of; excludes everything else.
         options: policy for every method: timeout, retries and the others of ``rpcore.model.Options``.
 
@@ -277,8 +277,9 @@ def interface(
         all_raises = dict.fromkeys(business_exceptions(raises, where))
         for base in bases:
             all_raises.update(dict.fromkeys(base.raises))
-        if not isinstance(filters, tuple) or not all(map(callable, filters)):
-            raise ConfigurationError(f"{where}: filters takes a tuple of callables, not {filters!r}")
+        own_filters = tuple(filters)
+        if not all(map(callable, own_filters)):
+            raise ConfigurationError(f"{where}: filters takes callables, not {filters!r}")
         convention = naming if naming is not None else bases[0].naming if bases else ""
         spec = InterfaceSpec(
             cls=cls,
@@ -286,7 +287,9 @@ def interface(
             methods=read_methods(cls, naming=convention, raises=tuple(all_raises), blocking=False),
             options=own_options,
             raises=tuple(all_raises),
-            filters=tuple(dict.fromkeys((*(f for base in reversed(bases) for f in base.filters), *filters))),
+            filters=tuple(
+                dict.fromkeys((*(f for base in reversed(bases) for f in base.filters), *own_filters))
+            ),
             naming=convention,
             of=None,
             frame=declaring_frame(1),

@@ -1,1 +1,1 @@
-"""Blocking client (in progress)."""
+"""The blocking client."""

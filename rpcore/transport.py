@@ -17,7 +17,7 @@ import sys
 import time
 import weakref
 from collections.abc import Callable, Coroutine
-from typing import Any
+from typing import Any, cast
 
 from rpcore import errors
 from rpcore._codec import Limits
@@ -93,7 +93,7 @@ class _Protocol(asyncio.BufferedProtocol):
         self.resume_writing = connection.resume_writing  # type: ignore[method-assign]
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
+        transport = cast(asyncio.Transport, transport)  # uvloop's is one by its methods only
         self.transport = transport
         transport.set_write_buffer_limits(high=WRITE_HIGH_WATER)
         sock = transport.get_extra_info("socket")
@@ -130,11 +130,16 @@ class _Protocol(asyncio.BufferedProtocol):
             self.transport.abort()
 
     def close_descriptor(self) -> None:
-        """In a forked child: give up our copy of the socket without a word to the peer."""
+        """In a forked child: give up our copy of the socket without a word to the peer.
+
+        Another file takes its number, because the inherited transport will close that number once more.
+        """
         sock = self.transport.get_extra_info("socket") if self.transport is not None else None
-        if sock is not None:
+        if sock is not None and sock.fileno() >= 0:
             with contextlib.suppress(OSError):
-                os.close(sock.fileno())
+                null = os.open(os.devnull, os.O_RDWR)
+                os.dup2(null, sock.fileno())
+                os.close(null)
 
 
 def _tune(sock: socket.socket) -> None:
@@ -142,6 +147,14 @@ def _tune(sock: socket.socket) -> None:
         if sock.family in (socket.AF_INET, socket.AF_INET6):
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+
+
+def raised(limits: Limits | None, payload: int) -> Limits:
+    """``limits`` with room for bodies of ``payload`` bytes, because an option of a service asks for more."""
+    limits = limits if limits is not None else Limits()
+    if payload <= limits.payload:
+        return limits
+    return Limits(payload=payload, depth=limits.depth, count=limits.count, memory=max(limits.memory, 8 * payload))
 
 
 def parse_address(address: str) -> tuple[str, int]:

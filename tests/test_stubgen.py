@@ -25,7 +25,7 @@ TYPING = Path(__file__).parent / "typing"
 
 @pytest.fixture(autouse=True)
 def importable(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
-    """Modules can be imported from tests/typing and from the directory of the test, and are forgotten after it."""
+    """Modules can be imported from tests/typing and the directory of the test, and are forgotten after it."""
     before = set(sys.modules)
     monkeypatch.syspath_prepend(str(TYPING))
     monkeypatch.syspath_prepend(str(tmp_path))

@@ -128,31 +128,28 @@ cdef int encode_any_dict(Writer w, object value) except -1:
 
 
 cdef object decode_any(Reader r):
-    cdef unsigned char t
+    cdef Kind kind
     if r.p >= r.end:
         truncated()
-    t = r.p[0]
-    if t <= 0x7F or t >= 0xE0 or 0xCC <= t <= 0xD3:
-        return read_any_int(r)
-    if (t & 0xE0) == 0xA0 or 0xD9 <= t <= 0xDB:
+    kind = kind_of(r.p[0])
+    if kind == KIND_STR:
         return read_str(r)
-    if (t & 0xF0) == 0x80 or t == 0xDE or t == 0xDF:
+    if kind == KIND_INT:
+        return read_any_int(r)
+    if kind == KIND_DICT:
         return decode_any_dict(r)
-    if (t & 0xF0) == 0x90 or t == 0xDC or t == 0xDD:
+    if kind == KIND_LIST:
         return any_plan.decode_list(r)
-    if t == 0xCA or t == 0xCB:
+    if kind == KIND_FLOAT:
         return PyFloat_FromDouble(read_number(r))
-    if 0xC4 <= t <= 0xC6:
+    if kind == KIND_BYTES:
         return take_bin(r, read_bin(r))
-    if t == 0xC1:
+    if kind == KIND_EXT:
+        return DatetimePlan().decode(r)
+    if kind == KIND_RESERVED:
         mismatch(r, "a value")
-    if t == 0xC0:
-        r.p += 1
-        return None
-    if t == 0xC2 or t == 0xC3:
-        r.p += 1
-        return t == 0xC3
-    return DatetimePlan().decode(r)
+    r.p += 1
+    return None if kind == KIND_NONE else (r.p - 1)[0] == 0xC3
 
 
 cdef object decode_any_dict(Reader r):

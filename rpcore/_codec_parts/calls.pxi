@@ -109,7 +109,7 @@ cdef class ExceptionPlan(Plan):
 
     cdef object decode(self, Reader r):
         cdef list args
-        if self.fields is not None and r.p < r.end and token_name(r.p[0]) is "dict":
+        if self.fields is not None and next_is(r, KIND_DICT):
             return self.fields.decode(r)
         args = any_plan.decode_list(r)
         try:

@@ -70,27 +70,48 @@ cdef int too_deep_to_write(Writer w) except -1:
     raise EncodeError(f"containers inside each other beyond {w.max_depth} levels (is the value cyclic?)")
 
 
-cdef str token_name(unsigned char t):
-    """What kind of value starts with byte ``t``, in Python's words."""
+cdef enum Kind:
+    KIND_NONE
+    KIND_BOOL
+    KIND_INT
+    KIND_FLOAT
+    KIND_STR
+    KIND_BYTES
+    KIND_LIST
+    KIND_DICT
+    KIND_EXT
+    KIND_RESERVED
+
+# How errors and plan.py call the kinds of values that msgpack tells apart, in Python's words.
+KINDS = ("None", "bool", "int", "float", "str", "bytes", "list", "dict", "an extension value", "the reserved byte 0xc1")
+
+
+cdef Kind kind_of(unsigned char t) noexcept:
+    """What kind of value starts with byte ``t``."""
     if t <= 0x7F or t >= 0xE0 or 0xCC <= t <= 0xD3:
-        return "int"
+        return KIND_INT
     if 0xA0 <= t <= 0xBF or 0xD9 <= t <= 0xDB:
-        return "str"
+        return KIND_STR
     if t <= 0x8F or 0xDE <= t <= 0xDF:
-        return "dict"
+        return KIND_DICT
     if t <= 0x9F or 0xDC <= t <= 0xDD:
-        return "list"
+        return KIND_LIST
     if t == 0xC0:
-        return "None"
-    if t == 0xC2 or t == 0xC3:
-        return "bool"
-    if 0xC4 <= t <= 0xC6:
-        return "bytes"
-    if t == 0xCA or t == 0xCB:
-        return "float"
+        return KIND_NONE
     if t == 0xC1:
-        return "the reserved byte 0xc1"
-    return "an extension value"
+        return KIND_RESERVED
+    if t <= 0xC3:
+        return KIND_BOOL
+    if t <= 0xC6:
+        return KIND_BYTES
+    if t == 0xCA or t == 0xCB:
+        return KIND_FLOAT
+    return KIND_EXT
+
+
+cdef inline bint next_is(Reader r, Kind kind) noexcept:
+    """Whether the next value is of ``kind``; False at the end of the data."""
+    return r.p < r.end and kind_of(r.p[0]) == kind
 
 
 cdef int truncated() except -1:
@@ -101,7 +122,7 @@ cdef int mismatch(Reader r, str expected) except -1:
     """Raise DecodeError: the value at the present position is not ``expected``, or there is none."""
     if r.p >= r.end:
         truncated()
-    raise DecodeError(f"expected {expected}, got {token_name(r.p[0])}")
+    raise DecodeError(f"expected {expected}, got {KINDS[<int>kind_of(r.p[0])]}")
 
 
 cdef int over_count(Reader r, Py_ssize_t n) except -1:

@@ -191,7 +191,7 @@ cdef class RecordPlan(Plan):
             add_step(error, <str>f.name)
             raise
         except AttributeError as error:
-            raise EncodeError("the attribute is not set", path=<str>f.name) from error
+            raise EncodeError(f"the attribute cannot be read: {error}", path=<str>f.name) from error
         return 0
 
     cdef int encode_dict(self, Writer w, object value, object tag) except -1:
@@ -289,7 +289,7 @@ cdef class RecordPlan(Plan):
         """The index of the field whose key stands at the present position, or -1; moves past the key."""
         cdef Py_ssize_t n, i, size
         cdef const unsigned char* p
-        if r.p < r.end and (r.p[0] & 0xE0) != 0xA0 and not 0xD9 <= r.p[0] <= 0xDB:
+        if r.p < r.end and not next_is(r, KIND_STR):
             skip(r)             # a key that is no str names no field
             return -1
         n = str_length(r)
@@ -314,7 +314,10 @@ cdef class RecordPlan(Plan):
                 raise DecodeError(f"field {self.wire_names[i]!r} is missing and has no default", path=<str>f.name)
             item = <object>f.default
             if f.default_kind == DEFAULT_FACTORY:
-                item = item()
+                try:
+                    item = item()
+                except Exception as error:
+                    self.broken(error)
             Py_INCREF(item)
             values[i] = <PyObject*>item
         return 0

@@ -45,7 +45,7 @@ cdef class TextPlan(Plan):
         return write_str(w, self.format(value))
 
     cdef object decode(self, Reader r):
-        if r.p < r.end and token_name(r.p[0]) is not "str":
+        if not next_is(r, KIND_STR):
             mismatch(r, self.name)
         text = read_str(r)
         try:
@@ -80,7 +80,7 @@ cdef class DatetimePlan(Plan):
         return write_timestamp(w, <int64_t>delta.days * 86400 + <int64_t>delta.seconds, delta.microseconds)
 
     cdef object decode(self, Reader r):
-        if r.p < r.end and token_name(r.p[0]) is "str":
+        if next_is(r, KIND_STR):
             text = read_str(r)
             try:
                 return self.cls.fromisoformat(text)
@@ -92,7 +92,7 @@ cdef class DatetimePlan(Plan):
         cdef Py_ssize_t n
         cdef int64_t seconds
         cdef uint64_t nanoseconds, both
-        if r.p >= r.end or token_name(r.p[0]) is not "an extension value":
+        if not next_is(r, KIND_EXT):
             mismatch(r, "datetime")
         n = ext_length(r)
         if <signed char>r.p[0] != EXT_TIMESTAMP:

@@ -213,6 +213,7 @@ cdef object read_str(Reader r):
     r.p += n
     if rp_is_ascii(p, n):
         return rp_ascii_str(p, n)
+    charge(r, 3 * n)        # up to four bytes a character
     return wide_str(p, n)
 
 
@@ -384,37 +385,46 @@ cdef Py_ssize_t ext_length(Reader r) except -1:
 cdef int skip(Reader r) except -1:
     """Pass over one value, whatever it is. Iterative: nesting costs no stack, and each token costs at least one byte."""
     cdef Py_ssize_t left = 1, n
-    cdef unsigned char t
+    cdef Kind kind
     while left:
         left -= 1
         if r.p >= r.end:
             truncated()
-        t = r.p[0]
-        if t <= 0x7F or t >= 0xE0 or t == 0xC0 or t == 0xC2 or t == 0xC3:
-            r.p += 1
-        elif (t & 0xE0) == 0xA0 or 0xD9 <= t <= 0xDB:
+        kind = kind_of(r.p[0])
+        if kind == KIND_INT or kind == KIND_FLOAT:
+            n = 1 + number_width(r.p[0])
+            need(r, n)
+            r.p += n
+        elif kind == KIND_STR:
             n = str_length(r)
             r.p += n
-        elif 0xCA <= t <= 0xD3:
-            n = (4 if t == 0xCA else 8) if t <= 0xCB else 1 << (t & 3)
-            need(r, 1 + n)
-            r.p += 1 + n
-        elif (t & 0xF0) == 0x90 or t == 0xDC or t == 0xDD:
+        elif kind == KIND_LIST:
             left += read_array(r)
-        elif (t & 0xF0) == 0x80 or t == 0xDE or t == 0xDF:
+        elif kind == KIND_DICT:
             left += 2 * read_map(r)
-        elif 0xC4 <= t <= 0xC6:
+        elif kind == KIND_BYTES:
             n = read_bin(r)
             if n >= LARGE and r.large is not None:
                 next_large(r, n)
             else:
                 need(r, n)
                 r.p += n
-        elif t == 0xC1:
-            mismatch(r, "a value")
-        else:
+        elif kind == KIND_EXT:
             n = ext_length(r)
             r.p += n + 1
+        elif kind == KIND_RESERVED:
+            mismatch(r, "a value")
+        else:
+            r.p += 1
         if left > r.end - r.p:
             truncated()
     return 0
+
+
+cdef int number_width(unsigned char t) noexcept:
+    """Bytes that follow the first byte of an int or float."""
+    if t <= 0x7F or t >= 0xE0:
+        return 0
+    if t == 0xCA:
+        return 4
+    return 8 if t == 0xCB else 1 << (t & 3)

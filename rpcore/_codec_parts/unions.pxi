@@ -27,8 +27,8 @@ cdef class UnionPlan(Plan):
     """A union whose members differ by their first byte.
 
     Args:
-        members: tuples (types, plan, kinds): the Python types that the member encodes, its plan, and which tokens (as ``token_name``
-            calls them) it decodes. No two members share a kind.
+        members: tuples (types, plan, kinds): the Python types that the member encodes, its plan, and which kinds of
+            values (see ``KINDS``) it decodes. No two members share a kind.
     """
 
     cdef list plans
@@ -50,7 +50,7 @@ cdef class UnionPlan(Plan):
                 self.types.append((cls, plan))
                 self.by_type.setdefault(cls, plan)
             for t in range(256):
-                if token_name(<unsigned char>t) in kinds:
+                if KINDS[<int>kind_of(<unsigned char>t)] in kinds:
                     self.by_token[t] = i
         self.text = " | ".join([(<Plan>plan).describe() for plan in self.plans])
 
@@ -148,15 +148,11 @@ cdef class RecordUnionPlan(Plan):
         """The tag's value, wherever it stands in the map; usually first."""
         cdef Py_ssize_t n = read_map(r), size = PyBytes_GET_SIZE(self.key_data)
         cdef const unsigned char* key = <const unsigned char*>PyBytes_AS_STRING(self.key_data)
-        cdef const unsigned char* value
-        cdef unsigned char t
         for _ in range(n):
             if size <= r.end - r.p and rp_equal(r.p, key, size):
                 r.p += size
-                if r.p < r.end:
-                    t = r.p[0]
-                    if token_name(t) not in ("str", "int", "bool", "None", "bytes"):
-                        raise DecodeError(f"{self.key!r} cannot be {token_name(t)}")
+                if next_is(r, KIND_LIST) or next_is(r, KIND_DICT) or next_is(r, KIND_EXT):
+                    mismatch(r, f"{self.key!r} to be a plain value")
                 return decode_any(r)
             skip(r)
             skip(r)

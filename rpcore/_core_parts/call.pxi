@@ -17,10 +17,11 @@ cdef enum:
     WAIT_WRITE = 3                 # the peer reads slowly
     SENT = 4
     BACKOFF = 5
-    DONE = 6
+    BETWEEN = 6                    # nowhere: an attempt has ended and the next has not begun
+    DONE = 7
 
 STATES = ("new", "waits for providers", "waits for a connection", "waits for the peer to read", "sent", "backs off",
-          "done")
+          "between attempts", "done")
 
 cdef object _scope = ContextVar("rpcore_scope")
 cdef object _never = errors.Retry.NEVER
@@ -73,12 +74,16 @@ cdef class Reference:
     def __repr__(self):
         return f"<Reference {self.key} calls={self.calls} retries={self.retries} waiting={len(self.waiting)}>"
 
-    cdef bint withdraw(self, double now):
-        """Take a token for a retry of a maybe-executed attempt, if there is one."""
+    cdef void fade(self, double now) noexcept:
+        """Let old deposits fade and the reserve fill up again."""
         cdef double elapsed = max(now - self.budget_time, 0.0)
         self.budget_time = now
         self.budget *= exp(-elapsed / RETRY_WINDOW)
         self.reserve = min(self.reserve + elapsed * self.budget_reserve, self.budget_reserve * RETRY_WINDOW)
+
+    cdef bint withdraw(self, double now):
+        """Take a token for a retry of a maybe-executed attempt, if there is one."""
+        self.fade(now)
         if self.budget >= 1.0:
             self.budget -= 1.0
             return True
@@ -113,6 +118,19 @@ cdef class Caller:
         self.args = args
         self.result = result
         self.errors = dict(errors or {})
+
+        self.payload = HARD_CAP
+
+    def set_attachments(self, attachments):
+        """What every call sends along; encoded once."""
+        cdef Writer w
+        self.attachments = None
+        self.attachments_encoded = None
+        if attachments:
+            w = Writer()
+            any_plan.encode(w, dict(attachments))
+            self.attachments = dict(attachments)
+            self.attachments_encoded = w.getvalue()
 
     def __call__(self, *args):
         cdef Call call = Call.__new__(Call)
@@ -257,11 +275,11 @@ cdef class Call(Timer):
         now = caller.engine.clock()
         reference.calls += 1
         reference.budget += reference.budget_ratio
+        if now - reference.budget_time > 1.0:
+            reference.fade(now)
         self.timeout = caller.timeout
         self.retries = caller.retries
         deadline = caller.deadline
-        if caller.attachments is not None:
-            self.attachments = {**caller.attachments, **self.attachments} if self.attachments else caller.attachments
         PyContextVar_Get(_scope, NULL, &found)
         if found != NULL:
             scope = <Scope>found
@@ -340,6 +358,7 @@ cdef class Call(Timer):
         if self.node is not None:
             self.node.end()
             self.node = None
+        self.state = BETWEEN
         return 0
 
     def abandon(self):
@@ -366,6 +385,7 @@ cdef class Call(Timer):
         if error is None:
             self.node.end()
             self.node = None
+            self.state = BETWEEN
             return self.finish(value, None)
         if isinstance(error, errors.RpcError) and error.retry is not _never:
             return self.failed(error, now)
@@ -403,7 +423,7 @@ cdef class Call(Timer):
         if self.tried is None:
             self.tried = []
         self.tried.append(node)
-        if len(self.tried) < len(caller.picker.nodes if caller.picker is not None else ()):
+        if caller.picker is None or len(self.tried) < caller.picker._count:
             return self.attempt_now(now)
         # Every provider has been tried: the next attempt meets one that has just failed, so give it a moment.
         delay = min(BACKOFF_FIRST * (1 << min(self.attempt - 1, 10)), BACKOFF_LAST)
@@ -449,7 +469,7 @@ cdef class Call(Timer):
             if isinstance(error, errors.RpcError):
                 self.describe(error)
             self.caller.reference.failures += 1
-        if self.armed or self.node is not None or self.state != SENT:
+        if self.state != BETWEEN:
             self.detach()
         self.state = DONE
         self.value = value

@@ -284,7 +284,7 @@ cdef class Connection:
         cdef unsigned long long id = load64(header + 4)
         cdef Call call
         text = (f"body of {size} bytes exceeds the limit of {self.limits.payload} bytes "
-                f"(option: payload, on the {'client' if self.client else 'server'} {'' if self.client else 'that received it'})").replace(" )", ")")
+                f"(option: payload, on the {'client' if self.client else 'server'})")
         if flags & FLAG_EVENT:
             return 0
         if flags & FLAG_REQUEST:
@@ -313,6 +313,7 @@ cdef class Connection:
         cdef Py_ssize_t n
         cdef long long timeout
         cdef Gauge over
+        cdef const unsigned char* p
         cdef bint twoway = (flags & FLAG_TWOWAY) != 0
         if serialization != MSGPACK:
             if twoway:
@@ -335,7 +336,13 @@ cdef class Connection:
             request.arguments = entry.args.decode_args(r)
             timeout = read_int(r)
             if not is_nil(r):
-                request.received = any_plan.decode(r)
+                # Few handlers look at them: keep the bytes, decode when asked (Request.received_attachments).
+                p = r.p
+                skip(r)
+                request.received = PyBytes_FromStringAndSize(<const char*>p, r.p - p)
+            if size > entry.payload:
+                raise errors.PayloadTooLarge(f"body of {size} bytes exceeds the limit of {entry.payload} bytes "
+                                             f"(option: payload of the export)")
         except Exception as error:
             if twoway:
                 self._refuse_request(id, serialization, entry, error)
@@ -375,6 +382,8 @@ cdef class Connection:
             code = "service"
         elif isinstance(error, errors.UnknownMethod):
             code = "method"
+        elif isinstance(error, errors.PayloadTooLarge):
+            code = "payload"
         else:
             code = "arguments"
         text = str(error)
@@ -408,7 +417,7 @@ cdef class Connection:
                 any_plan.encode(w, request.reply_attachments)
             else:
                 write_nil(w)
-            self._close_frame(w, pos, npieces, MSGPACK, STATUS_OK, <unsigned long long>request.id)
+            self._close_frame(w, pos, npieces, MSGPACK, STATUS_OK, <unsigned long long>request.id, entry.payload)
         except Exception as failure:
             self.abort_frame(w, pos, npieces)
             self._unencodable(request, failure)
@@ -417,17 +426,18 @@ cdef class Connection:
         return 0
 
     cdef int _close_frame(self, Writer w, Py_ssize_t pos, Py_ssize_t npieces, int flags, int status,
-                          unsigned long long id) except -1:
+                          unsigned long long id, Py_ssize_t limit) except -1:
         """Fill in the header of the frame that starts at ``pos``; refuses what is over the payload limit."""
         cdef Py_ssize_t size = w.pos - pos - HEADER
         cdef Py_ssize_t i
         if w.pieces is not None:
             for i in range(npieces, len(w.pieces)):
                 size += len(w.pieces[i][1])
-        if size > self.limits.payload:
+        limit = min(limit, self.limits.payload)
+        if size > limit:
             raise errors.PayloadTooLarge(
                 f"{'request' if flags & FLAG_REQUEST else 'reply'} of {size} bytes exceeds the limit of "
-                f"{self.limits.payload} bytes (option: payload)")
+                f"{limit} bytes (option: payload)")
         store_header(w.buf + pos, flags, status, id, <unsigned int>size)
         return 0
 
@@ -488,6 +498,9 @@ cdef class Connection:
         r.start(body, size, large)
         value = error = None
         try:
+            if size > call.caller.payload:
+                raise errors.PayloadTooLarge(f"reply: body of {size} bytes exceeds the limit of "
+                                             f"{call.caller.payload} bytes (option: payload)")
             if status != STATUS_OK:
                 error = self._status_error(status, header[2] & SERIALIZATION_MASK, r)
             elif (header[2] & SERIALIZATION_MASK) != MSGPACK:
@@ -813,10 +826,13 @@ cdef class Connection:
             w.pos += n
             caller.args.encode_args(w, call.args)
             write_int(w, ms)
-            if call.attachments is None:
-                write_nil(w)
+            if call.attachments is not None:
+                any_plan.encode(w, call.attachments if caller.attachments is None
+                                else {**caller.attachments, **call.attachments})
+            elif caller.attachments_encoded is not None:
+                w.write(PyBytes_AS_STRING(caller.attachments_encoded), PyBytes_GET_SIZE(caller.attachments_encoded))
             else:
-                any_plan.encode(w, call.attachments)
+                write_nil(w)
             if self.closed:
                 raise errors.ConnectError(f"{self.peer}: the connection was closed while encoding", address=self.peer)
             if not caller.oneway:
@@ -824,7 +840,7 @@ cdef class Connection:
             else:
                 call.id = self._fresh_id()
             self._close_frame(w, pos, npieces, FLAG_REQUEST | MSGPACK | (0 if caller.oneway else FLAG_TWOWAY), 0,
-                              call.id)
+                              call.id, caller.payload)
         except BaseException as error:
             self.forget(call)
             self.abort_frame(w, pos, npieces)

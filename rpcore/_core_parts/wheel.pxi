@@ -113,15 +113,22 @@ cdef class TimerWheel:
                             due = []
                         due.append(timer)
             self.current = target
+            failure = None
             if due is not None:
                 self.advancing = True
                 try:
                     if len(due) > 1:
                         due.sort(key=_timer_when)
                     for timer in due:
-                        timer.fire(now)
+                        try:
+                            timer.fire(now)
+                        except BaseException as error:
+                            failure = error     # the others still get their turn
                 finally:
                     self.advancing = False
+            if failure is not None:
+                self._rearm()
+                raise failure
         self._rearm()
 
     cdef int _rearm(self) except -1:

@@ -28,8 +28,8 @@ def connect(url: str | Registry | None = None) -> Registry:
     """The registry that ``url`` names, constructed but not started; does no IO.
 
     Args:
-        url: ``file:///directory``, ``memory://name`` or the URL of another adapter; a registry object, which is
-            returned as it is; or ``None`` for the embedded registry in ``default_directory()``.
+        url: ``file:///directory``, ``memory://name`` or the URL of another adapter; a registry object, which
+            is returned as it is; or ``None`` for the embedded registry in ``default_directory()``.
 
     Raises:
         ConfigurationError: the URL cannot be read, its scheme or a parameter is unknown.
@@ -43,7 +43,9 @@ def connect(url: str | Registry | None = None) -> Registry:
         return REGISTRIES.load(parsed.scheme)(parsed)
     if isinstance(url, Registry):
         return url
-    raise ConfigurationError(f"registry: expected a URL or a registry object, got {type(url).__name__} {url!r}")
+    raise ConfigurationError(
+        f"registry: expected a URL or a registry object, got {type(url).__name__} {url!r}"
+    )
 
 
 __all__ = ["REGISTRIES", "RegistryURL", "connect"]

@@ -86,7 +86,9 @@ class Module:
         for module, names in plain.items():
             ordered = sorted(names, key=_import_order)
             lines.append((module, _import_order(ordered[0]), _import(module, ordered)))
-        standard, ours, users = [], ["import rpcore\n"], []
+        standard: list[str] = []
+        ours = ["import rpcore\n"]
+        users: list[str] = []
         for module, _, line in sorted(lines):
             root = module.partition(".")[0]
             section = standard if root in sys.stdlib_module_names else ours if root == "rpcore" else users
