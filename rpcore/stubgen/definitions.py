@@ -168,9 +168,9 @@ class Reach:
         return definition
 
     def _dataclass(self, cls: type, root: type | None = None) -> Definition:
-        hints = class_hints(cls, {}, self._known)
         own = inspect.get_annotations(cls)
         fields = [f for f in dataclasses.fields(cls) if f.name in own and (f.init or _has_default(f))]
+        hints = class_hints(cls, [f.name for f in fields], {}, self._known)
         # A class-wide kw_only holds for all of its fields; single ones say so themselves.
         kw_only = bool(fields) and all(f.kw_only for f in fields if f.init)
         settings: dict[str, Any] = {"kw_only": True} if kw_only and any(f.init for f in fields) else {}
@@ -228,7 +228,7 @@ class Reach:
             raise ConfigurationError(
                 f"{cls.__qualname__}: a client module cannot define classes of this kind"
             )
-        hints = class_hints(cls, {}, self._known)
+        hints = class_hints(cls, [f.name for f in record.fields], {}, self._known)
         fields = tuple(
             FieldDefinition(f.name, f.hint or hints.get(f.name, Any), f.default) for f in record.fields
         )
