@@ -194,10 +194,22 @@ class PayloadTooLarge(LimitExceeded, ValueError):
     retry = Retry.NEVER
 
 
-class UnknownMethod(RpcError):
-    """The provider has no such service, version, group or method, or takes other arguments."""
+class UnknownService(RpcError):
+    """The provider has no such service, or not in this version or group. Surely not executed."""
 
     code = "UNIMPLEMENTED"
+
+
+class UnknownMethod(RpcError):
+    """The provider's service has no such method. Surely not executed."""
+
+    code = "UNIMPLEMENTED"
+
+
+class InvalidArguments(RpcError):
+    """The provider declares this method with other arguments than were sent. Surely not executed."""
+
+    code = "INVALID_ARGUMENT"
 
 
 class RemoteError(RpcError):
@@ -242,6 +254,7 @@ __all__ = [
     "DecodeError",
     "DiscoveryError",
     "EncodeError",
+    "InvalidArguments",
     "LimitExceeded",
     "LocalProtocolError",
     "NoProvider",
@@ -257,4 +270,5 @@ __all__ = [
     "RpcError",
     "TransportError",
     "UnknownMethod",
+    "UnknownService",
 ]

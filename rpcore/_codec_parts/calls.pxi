@@ -1,0 +1,126 @@
+# What a call needs around single values: the argument list of a method, and declared exceptions.
+
+
+cdef class ArgsPlan:
+    """The parameters of a method, as one array in declared order. Trailing ones with defaults may be missing.
+
+    Args:
+        names: of the parameters.
+        plans: one Plan for each.
+        defaults: for each a value, or ``REQUIRED``.
+    """
+
+    def __init__(self, names, plans, defaults):
+        cdef Py_ssize_t i
+        self.names = tuple(names)
+        self.plans = tuple(plans)
+        self.defaults = tuple(defaults)
+        if not len(self.names) == len(self.plans) == len(self.defaults):
+            raise TypeError("names, plans and defaults differ in length")
+        for plan in self.plans:
+            if not isinstance(plan, Plan):
+                raise TypeError(f"not a Plan: {plan!r}")
+        self.required = 0
+        for i in range(len(self.defaults)):
+            if self.defaults[i] is REQUIRED:
+                self.required = i + 1
+
+    cdef int encode_args(self, Writer w, tuple args) except -1:
+        cdef Py_ssize_t i = 0, n = PyTuple_GET_SIZE(self.plans)
+        if PyTuple_GET_SIZE(args) != n:
+            raise EncodeError(f"takes {n} arguments ({', '.join(self.names)}), got {PyTuple_GET_SIZE(args)}", path="args")
+        write_array(w, n)
+        try:
+            for i in range(n):
+                (<Plan>rp_tuple_item(self.plans, i)).encode(w, <object>rp_tuple_item(args, i))
+        except CodecError as error:
+            add_step(error, f"args.{self.names[i]}")
+            raise
+        return 0
+
+    cdef tuple decode_args(self, Reader r):
+        cdef Py_ssize_t i = 0, n = PyTuple_GET_SIZE(self.plans), got = 0
+        cdef object value
+        cdef list values = []
+        try:
+            got = read_array(r)
+        except CodecError as error:
+            add_step(error, "args")
+            raise
+        if got > n:
+            raise DecodeError(f"takes {n} arguments ({', '.join(self.names)}), got {got}", path="args")
+        if got < self.required:
+            missing = ", ".join(self.names[got:self.required])
+            raise DecodeError(f"missing {missing} (got {got} of {n} arguments)", path="args")
+        try:
+            for i in range(got):
+                values.append((<Plan>rp_tuple_item(self.plans, i)).decode(r))
+        except CodecError as error:
+            add_step(error, f"args.{self.names[i]}")
+            raise
+        for i in range(got, n):
+            values.append(self.defaults[i])
+        return tuple(values)
+
+    def dumps(self, tuple args):
+        """The argument list as msgpack bytes; see ``Plan.dumps``."""
+        cdef Writer w = Writer.__new__(Writer)
+        self.encode_args(w, args)
+        return w.getvalue()
+
+    def loads(self, data, Limits limits=None):
+        """The arguments in ``data``; see ``Plan.loads``."""
+        cdef Reader r = Reader(data, limits)
+        args = self.decode_args(r)
+        if r.p != r.end:
+            raise DecodeError(f"{r.end - r.p} bytes follow the arguments", path="args")
+        return args
+
+    def __repr__(self):
+        text = ", ".join([f"{name}: {(<Plan>plan).describe()}" for name, plan in zip(self.names, self.plans)])
+        return f"<ArgsPlan ({text})>"
+
+
+cdef class ExceptionPlan(Plan):
+    """A declared business exception.
+
+    With ``fields`` (the record of a dataclass exception, or of an ``__init__`` whose parameters are attributes) a map of them
+    travels. An instance without those attributes, and every other exception, travels as its ``args``, an array of Any.
+
+    Args:
+        cls: the exception class.
+        wire_name: its name on the wire.
+        fields: plan of its fields, or None.
+        build: called with ``cls`` and the args that arrived; makes the instance.
+    """
+
+    def __init__(self, cls, str wire_name, Plan fields, build):
+        self.cls = cls
+        self.wire_name = wire_name
+        self.fields = fields
+        self.build = build
+
+    cdef int encode(self, Writer w, object value) except -1:
+        if not isinstance(value, self.cls):
+            refuse(self.cls.__name__, value)
+        if self.fields is not None and has_fields(value, self.fields):
+            return self.fields.encode(w, value)
+        return any_plan.encode_list(w, list(value.args))
+
+    cdef object decode(self, Reader r):
+        cdef list args
+        if self.fields is not None and next_is(r, KIND_DICT):
+            return self.fields.decode(r)
+        args = any_plan.decode_list(r)
+        try:
+            return self.build(self.cls, args)
+        except Exception as error:
+            raise DecodeError(f"{self.cls.__name__}: {kind_name(error)}: {error}") from error
+
+    cdef str describe(self):
+        return self.cls.__name__
+
+
+cdef bint has_fields(object value, Plan fields):
+    """Whether every attribute of a record is set."""
+    return all([hasattr(value, name) for name in (<RecordPlan>fields).names])

@@ -1,0 +1,89 @@
+# dict and Mapping.
+
+
+cdef int same_entries(object value, Py_ssize_t n, Py_ssize_t done) except -1:
+    if done != n or PyDict_Size(value) != n:
+        raise EncodeError(f"the dict had {n} entries and now has {PyDict_Size(value)}: it changed while it was encoded")
+    return 0
+
+
+cdef class DictPlan(Plan):
+    """dict[key, value]; of duplicate keys the last wins.
+
+    Args:
+        key, value: their plans.
+        cls: ``dict``, or the abstract type whose instances are taken; what arrives is a dict.
+        name: the type in errors.
+    """
+
+    cdef Plan key
+    cdef Plan value
+    cdef object cls
+    cdef str name
+
+    def __init__(self, Plan key, Plan value, cls, str name):
+        self.key = key
+        self.value = value
+        self.cls = cls
+        self.name = name
+
+    cdef int encode(self, Writer w, object value) except -1:
+        if not PyDict_CheckExact(value):
+            if not isinstance(value, self.cls):
+                refuse(self.name, value)
+            value = dict(value)
+        return self.encode_dict(w, value)
+
+    cdef int encode_dict(self, Writer w, object entries) except -1:
+        cdef Py_ssize_t at = 0, n = PyDict_Size(entries), done = 0
+        cdef PyObject* key_ref
+        cdef PyObject* item_ref
+        cdef object key = None, item
+        cdef bint in_key = True
+        write_map(w, n)
+        enter_write(w)
+        try:
+            while PyDict_Next(entries, &at, &key_ref, &item_ref):
+                key = <object>key_ref
+                item = <object>item_ref
+                done += 1
+                in_key = True
+                self.key.encode(w, key)
+                in_key = False
+                self.value.encode(w, item)
+        except CodecError as error:
+            add_step(error, "[key]" if in_key else key_step(key))
+            raise
+        w.depth += 1
+        return same_entries(entries, n, done)
+
+    cdef object decode(self, Reader r):
+        cdef Py_ssize_t n = read_map(r)
+        cdef dict out = {}
+        cdef object key = None, item
+        cdef bint in_key = True
+        enter(r)
+        charge(r, DICT_COST + n * ENTRY_COST)
+        try:
+            for _ in range(n):
+                in_key = True
+                key = self.key.decode(r)
+                in_key = False
+                item = self.value.decode(r)
+                set_entry(out, key, item)
+        except CodecError as error:
+            add_step(error, "[key]" if in_key else key_step(key))
+            raise
+        r.depth += 1
+        return out
+
+    cdef str describe(self):
+        return f"{self.name}[{self.key.describe()}, {self.value.describe()}]"
+
+
+cdef int set_entry(dict out, object key, object item) except -1:
+    """``out[key] = item``; a key's own ``__hash__`` and ``__eq__`` may run, and fail."""
+    try:
+        return PyDict_SetItem(out, key, item)
+    except Exception as error:
+        raise DecodeError(f"a {kind_name(key)} cannot be a key: {error}") from error

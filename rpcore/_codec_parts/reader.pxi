@@ -1,0 +1,165 @@
+# The incoming buffer, and the errors that point into a value.
+#
+# A refusal is raised by the node that sees it, with an empty path. Every container it passes on the way out puts its own step in
+# front: ".name" for a field, "[3]" for an element, "['key']" for a mapping's value.
+
+
+cdef class Reader:
+    """A position in one msgpack body, with the limits that hold for it.
+
+    Args:
+        data: the body, any contiguous bytes-like; what is not ``bytes`` is copied, since it could change.
+        limits: defaults to ``Limits()``.
+    """
+
+    def __init__(self, data=b"", Limits limits=None):
+        if type(data) is not bytes:
+            data = bytes(memoryview(data))
+        self.owner = data
+        self.limits = limits if limits is not None else Limits()
+        self.start(<const unsigned char*>PyBytes_AS_STRING(data), PyBytes_GET_SIZE(data), None)
+
+    cdef void start(self, const unsigned char* p, Py_ssize_t n, list large) noexcept:
+        """Reuse this object for another body."""
+        self.p = p
+        self.end = p + n
+        self.large = large
+        self.large_next = 0
+        self.budget = self.limits.memory
+        self.depth = self.limits.depth
+
+    def __repr__(self):
+        return f"<Reader {self.end - self.p} bytes left>"
+
+
+cdef str join_path(str step, str rest):
+    if not rest:
+        return step
+    if rest.startswith("[") or not step:
+        return step + rest
+    return f"{step}.{rest}"
+
+
+cdef int add_step(object error, str step) except -1:
+    """Put ``step`` in front of the path of an error on its way out."""
+    error.path = join_path(step, error.path)
+    return 0
+
+
+cdef int add_index(object error, Py_ssize_t index) except -1:
+    return add_step(error, f"[{index}]")
+
+
+cdef str key_step(object key):
+    """The step of a mapping's value; long keys are cut, because a path is for people."""
+    text = repr(key)
+    return f"[{text}]" if len(text) <= 60 else f"[{text[:57]}...]"
+
+
+cdef str kind_name(object value):
+    """How an error calls the type of ``value``."""
+    return "None" if value is None else type(value).__name__
+
+
+cdef int refuse(str expected, object value) except -1:
+    """Raise EncodeError: ``value`` is not what is declared."""
+    raise EncodeError(f"expected {expected}, got {kind_name(value)}")
+
+
+cdef int too_deep_to_write(Writer w) except -1:
+    raise EncodeError(f"containers inside each other beyond {w.max_depth} levels (is the value cyclic?)")
+
+
+cdef enum Kind:
+    KIND_NONE
+    KIND_BOOL
+    KIND_INT
+    KIND_FLOAT
+    KIND_STR
+    KIND_BYTES
+    KIND_LIST
+    KIND_DICT
+    KIND_EXT
+    KIND_RESERVED
+
+# How errors and plan.py call the kinds of values that msgpack tells apart, in Python's words.
+KINDS = ("None", "bool", "int", "float", "str", "bytes", "list", "dict", "an extension value", "the reserved byte 0xc1")
+
+
+cdef Kind kind_of(unsigned char t) noexcept:
+    """What kind of value starts with byte ``t``."""
+    if t <= 0x7F or t >= 0xE0 or 0xCC <= t <= 0xD3:
+        return KIND_INT
+    if 0xA0 <= t <= 0xBF or 0xD9 <= t <= 0xDB:
+        return KIND_STR
+    if t <= 0x8F or 0xDE <= t <= 0xDF:
+        return KIND_DICT
+    if t <= 0x9F or 0xDC <= t <= 0xDD:
+        return KIND_LIST
+    if t == 0xC0:
+        return KIND_NONE
+    if t == 0xC1:
+        return KIND_RESERVED
+    if t <= 0xC3:
+        return KIND_BOOL
+    if t <= 0xC6:
+        return KIND_BYTES
+    if t == 0xCA or t == 0xCB:
+        return KIND_FLOAT
+    return KIND_EXT
+
+
+cdef inline bint next_is(Reader r, Kind kind) noexcept:
+    """Whether the next value is of ``kind``; False at the end of the data."""
+    return r.p < r.end and kind_of(r.p[0]) == kind
+
+
+cdef int truncated() except -1:
+    raise DecodeError("the data ends inside a value")
+
+
+cdef int mismatch(Reader r, str expected) except -1:
+    """Raise DecodeError: the value at the present position is not ``expected``, or there is none."""
+    if r.p >= r.end:
+        truncated()
+    raise DecodeError(f"expected {expected}, got {KINDS[<int>kind_of(r.p[0])]}")
+
+
+cdef int over_count(Reader r, Py_ssize_t n) except -1:
+    raise DecodeError(f"count of {n} exceeds the limit of {r.limits.count} (option: limits.count)")
+
+
+cdef int over_memory(Reader r, Py_ssize_t n) except -1:
+    raise DecodeError(
+        f"memory of {r.limits.memory - r.budget} estimated bytes exceeds the limit of {r.limits.memory} "
+        f"(option: limits.memory)"
+    )
+
+
+cdef int over_depth(Reader r) except -1:
+    raise DecodeError(
+        f"depth of {r.limits.depth - r.depth} exceeds the limit of {r.limits.depth} (option: limits.depth)"
+    )
+
+
+cdef inline int charge(Reader r, Py_ssize_t n) except -1:
+    """Take ``n`` bytes of objects about to be made from what this frame may make."""
+    r.budget -= n
+    if r.budget < 0:
+        over_memory(r, n)
+    return 0
+
+
+cdef inline int enter(Reader r) except -1:
+    """One container deeper; the caller gives ``r.depth`` back when it leaves without an error."""
+    r.depth -= 1
+    if r.depth < 0:
+        over_depth(r)
+    return 0
+
+
+cdef inline int enter_write(Writer w) except -1:
+    w.depth -= 1
+    if w.depth < 0:
+        too_deep_to_write(w)
+    return 0

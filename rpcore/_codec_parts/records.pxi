@@ -1,0 +1,387 @@
+# Records: a map by field name on both sides.
+#
+# Encoding writes each key as bytes made beforehand (header and name) and walks the fields in order. Decoding expects the fields in that
+# order: one comparison with the expected key's bytes takes the place of a look-up. Other orders, unknown fields and missing ones go the
+# slower way. The values are collected in a C array first, and then made into an object in one of four ways (see Build).
+
+from cpython.object cimport PyTypeObject
+
+cdef enum:
+    RECORD_COST = 64
+    FIELD_COST = 40
+    FEW = 32            # records of up to so many fields need no memory beside the stack
+
+cdef enum Build:
+    BUILD_NEW           # cls.__new__ and the fields set directly: what a generated __init__ would do
+    BUILD_CALL          # cls(*positional, **keywords)
+    BUILD_DICT          # a TypedDict: the dict itself
+    BUILD_TUPLE         # a NamedTuple: tuple.__new__
+
+cdef enum Default:
+    DEFAULT_NONE        # required
+    DEFAULT_VALUE
+    DEFAULT_FACTORY
+    DEFAULT_OMIT        # a missing field stays missing
+
+cdef struct Field:
+    PyObject* name          # borrowed from RecordPlan.names: the attribute or key
+    PyObject* plan          # borrowed from RecordPlan.plans
+    PyObject* default       # borrowed from RecordPlan.defaults: value or factory
+    const unsigned char* key    # points into RecordPlan.keys: header and wire name
+    Py_ssize_t key_size
+    Py_ssize_t offset       # of the slot in an instance; 0: by getattr
+    Default default_kind
+
+
+class _Required:
+    def __repr__(self):
+        return "REQUIRED"
+
+
+class _Omit:
+    def __repr__(self):
+        return "OMIT"
+
+
+REQUIRED = _Required()
+OMIT = _Omit()
+
+
+cdef class Factory:
+    """A default that is made anew each time, by calling ``make()``."""
+
+    cdef readonly object make
+
+    def __init__(self, make):
+        self.make = make
+
+
+cdef extern from *:
+    """
+    #include "structmember.h"
+    /* The offset of the slot behind a member descriptor of `cls`, or 0 when it is none that holds an object. */
+    static Py_ssize_t rp_slot_offset(PyObject *cls, PyObject *descriptor) {
+        PyMemberDef *member;
+        if (Py_TYPE(descriptor) != &PyMemberDescr_Type) { return 0; }
+        if (!PyType_IsSubtype((PyTypeObject *)cls, PyDescr_TYPE(descriptor))) { return 0; }
+        member = ((PyMemberDescrObject *)descriptor)->d_member;
+        return member->type == T_OBJECT_EX ? member->offset : 0;
+    }
+    """
+    Py_ssize_t rp_slot_offset(object cls, object descriptor) noexcept
+
+
+cdef class RecordPlan(Plan):
+    """A record type. Made empty, then given its fields by ``define``, so that it may contain itself.
+
+    Args:
+        cls: the class; instances of subclasses are encoded as this class.
+        name: the type in errors.
+    """
+
+    cdef object cls
+    cdef str name
+    cdef tuple names, plans, defaults, keys, wire_names
+    cdef Field* fields
+    cdef Py_ssize_t count
+    cdef Build build
+    cdef bint from_dict         # values are dict items (TypedDict), not attributes
+    cdef bint generic_set       # no slot or property is among the fields
+    cdef object post_init       # its name, or None
+    cdef Py_ssize_t positional  # BUILD_CALL: leading fields passed by position
+    cdef tuple keywords         # BUILD_CALL: names of the others
+
+    def __cinit__(self):
+        self.fields = NULL
+
+    def __init__(self, cls, str name):
+        self.cls = cls
+        self.name = name
+        self.names = self.plans = self.defaults = self.keys = self.wire_names = self.keywords = ()
+
+    def __dealloc__(self):
+        PyMem_Free(self.fields)
+
+    def define(self, fields, str build, *, post_init=None, Py_ssize_t positional=0, keywords=()):
+        """Give the record its fields; called once.
+
+        Args:
+            fields: tuples (name, wire name, plan, default, descriptor). The default is a value, ``Factory``, ``REQUIRED`` or
+                ``OMIT``; the descriptor is what the class has under the name, or None.
+            build: ``"new"``, ``"call"``, ``"dict"`` or ``"tuple"``.
+            post_init: method to call afterwards, with ``build="new"``.
+            positional, keywords: how the fields are passed, with ``build="call"``.
+        """
+        cdef Py_ssize_t i
+        cdef Field* f
+        cdef Plan plan
+        if self.fields != NULL:
+            raise TypeError(f"{self.name} is already defined")
+        self.names = tuple([intern_name(name) for name, _, _, _, _ in fields])
+        self.wire_names = tuple([wire for _, wire, _, _, _ in fields])
+        self.plans = tuple([plan for _, _, plan, _, _ in fields])
+        self.defaults = tuple([d.make if isinstance(d, Factory) else d for _, _, _, d, _ in fields])
+        self.keys = tuple([StrPlan().dumps(wire) for wire in self.wire_names])
+        self.build = {"new": BUILD_NEW, "call": BUILD_CALL, "dict": BUILD_DICT, "tuple": BUILD_TUPLE}[build]
+        self.from_dict = self.build == BUILD_DICT
+        self.post_init = post_init
+        self.positional = positional
+        self.keywords = tuple([intern_name(name) for name in keywords])
+        self.count = len(self.names)
+        self.fields = <Field*>PyMem_Malloc((self.count or 1) * sizeof(Field))
+        if self.fields == NULL:
+            raise MemoryError
+        for i, (_, _, plan, default, descriptor) in enumerate(fields):
+            f = self.fields + i
+            f.name = rp_tuple_item(self.names, i)
+            f.plan = <PyObject*>plan
+            f.default = rp_tuple_item(self.defaults, i)
+            f.key = <const unsigned char*>PyBytes_AS_STRING(self.keys[i])
+            f.key_size = len(self.keys[i])
+            f.offset = rp_slot_offset(self.cls, descriptor)
+            if default is REQUIRED:
+                f.default_kind = DEFAULT_NONE
+            elif default is OMIT:
+                f.default_kind = DEFAULT_OMIT
+            else:
+                f.default_kind = DEFAULT_FACTORY if isinstance(default, Factory) else DEFAULT_VALUE
+
+    # ---- encoding
+
+    cdef int encode(self, Writer w, object value) except -1:
+        return self.encode_tagged(w, value, None)
+
+    cdef int encode_tagged(self, Writer w, object value, object tag) except -1:
+        """``tag``: None, or the encoded key and value that a union of records puts first."""
+        cdef bint exact = <PyObject*>Py_TYPE(value) == <PyObject*>self.cls
+        if not exact and not (PyDict_Check(value) if self.from_dict else isinstance(value, self.cls)):
+            refuse(self.name, value)
+        enter_write(w)
+        if self.from_dict:
+            self.encode_dict(w, value, tag)
+        else:
+            self.encode_fields(w, value, tag, exact)
+        w.depth += 1
+        return 0
+
+    cdef int encode_fields(self, Writer w, object value, object tag, bint exact) except -1:
+        cdef Py_ssize_t i = 0
+        cdef Field* f = self.fields
+        cdef PyObject* item
+        cdef object owned
+        write_map(w, self.count + (tag is not None))
+        if tag is not None:
+            w.write(PyBytes_AS_STRING(tag), PyBytes_GET_SIZE(tag))
+        try:
+            for i in range(self.count):
+                f = self.fields + i
+                reserve(w, f.key_size + 16)
+                rp_copy(w.buf + w.pos, <const char*>f.key, f.key_size)
+                w.pos += f.key_size
+                if f.offset and exact:
+                    item = rp_slot_get(value, f.offset)
+                    if item == NULL:
+                        raise EncodeError("the attribute is not set")
+                    owned = <object>item
+                    Py_DECREF(owned)
+                else:
+                    owned = PyObject_GetAttr(value, <object>f.name)
+                (<Plan>f.plan).encode(w, owned)
+        except CodecError as error:
+            add_step(error, <str>f.name)
+            raise
+        except AttributeError as error:
+            raise EncodeError(f"the attribute cannot be read: {error}", path=<str>f.name) from error
+        return 0
+
+    cdef int encode_dict(self, Writer w, object value, object tag) except -1:
+        cdef Py_ssize_t i = 0, n = 0
+        cdef Field* f = self.fields
+        cdef PyObject* item
+        cdef object owned
+        cdef list present = []
+        for i in range(self.count):
+            item = PyDict_GetItemWithError(value, <object>self.fields[i].name)
+            if item != NULL:
+                present.append(<object>item)
+                n += 1
+            elif self.fields[i].default_kind == DEFAULT_OMIT:
+                present.append(OMIT)
+            else:
+                raise EncodeError("the key is missing", path=<str>self.fields[i].name)
+        write_map(w, n + (tag is not None))
+        if tag is not None:
+            w.write(PyBytes_AS_STRING(tag), PyBytes_GET_SIZE(tag))
+        try:
+            for i in range(self.count):
+                owned = present[i]
+                if owned is OMIT:
+                    continue
+                f = self.fields + i
+                w.write(f.key, f.key_size)
+                (<Plan>f.plan).encode(w, owned)
+        except CodecError as error:
+            add_step(error, <str>f.name)
+            raise
+        return 0
+
+    # ---- decoding
+
+    cdef object decode(self, Reader r):
+        cdef PyObject* few[FEW]
+        cdef PyObject** values = few
+        cdef Py_ssize_t i
+        cdef object out
+        enter(r)
+        charge(r, RECORD_COST + self.count * FIELD_COST)
+        if self.count > FEW:
+            values = <PyObject**>PyMem_Malloc(self.count * sizeof(PyObject*))
+            if values == NULL:
+                raise MemoryError
+        for i in range(self.count):
+            values[i] = NULL
+        try:
+            self.decode_fields(r, values)
+            out = self.make(values)
+        finally:
+            for i in range(self.count):
+                Py_XDECREF(values[i])
+            if values != few:
+                PyMem_Free(values)
+        r.depth += 1
+        return out
+
+    cdef int decode_fields(self, Reader r, PyObject** values) except -1:
+        """Fill ``values``, one owned reference for each field; NULL stays where a field may be missing."""
+        cdef Py_ssize_t n = read_map(r), expected = 0, found = 0, j = 0
+        cdef Field* f = self.fields
+        cdef object item
+        try:
+            for _ in range(n):
+                f = self.fields + expected
+                if expected < self.count and f.key_size <= r.end - r.p and rp_equal(r.p, f.key, f.key_size):
+                    r.p += f.key_size
+                    j = expected
+                else:
+                    j = self.find(r)
+                    if j < 0:
+                        f = NULL
+                        skip(r)
+                        continue
+                    f = self.fields + j
+                item = (<Plan>f.plan).decode(r)
+                Py_INCREF(item)
+                if values[j] == NULL:
+                    found += 1
+                else:
+                    Py_DECREF(<object>values[j])
+                values[j] = <PyObject*>item
+                expected = j + 1
+        except CodecError as error:
+            if f != NULL:
+                add_step(error, <str>f.name)
+            raise
+        if found != self.count:
+            self.fill(values)
+        return 0
+
+    cdef Py_ssize_t find(self, Reader r) except -2:
+        """The index of the field whose key stands at the present position, or -1; moves past the key."""
+        cdef Py_ssize_t n, i, size
+        cdef const unsigned char* p
+        if r.p < r.end and not next_is(r, KIND_STR):
+            skip(r)             # a key that is no str names no field
+            return -1
+        n = str_length(r)
+        p = r.p
+        r.p += n
+        for i in range(self.count):
+            size = self.fields[i].key_size
+            if size > n and size - n <= 5 and rp_equal(p, self.fields[i].key + size - n, n) and size == n + str_header_size(n):
+                return i
+        return -1
+
+    cdef int fill(self, PyObject** values) except -1:
+        """Put defaults where nothing came."""
+        cdef Py_ssize_t i
+        cdef Field* f
+        cdef object item
+        for i in range(self.count):
+            f = self.fields + i
+            if values[i] != NULL or f.default_kind == DEFAULT_OMIT:
+                continue
+            if f.default_kind == DEFAULT_NONE:
+                raise DecodeError(f"field {self.wire_names[i]!r} is missing and has no default", path=<str>f.name)
+            item = <object>f.default
+            if f.default_kind == DEFAULT_FACTORY:
+                try:
+                    item = item()
+                except Exception as error:
+                    self.broken(error)
+            Py_INCREF(item)
+            values[i] = <PyObject*>item
+        return 0
+
+    cdef object make(self, PyObject** values):
+        if self.build == BUILD_NEW:
+            return self.make_new(values)
+        if self.build == BUILD_CALL:
+            return self.make_call(values)
+        if self.build == BUILD_TUPLE:
+            return self.make_tuple(values)
+        return self.make_dict(values)
+
+    cdef object make_new(self, PyObject** values):
+        cdef object out = rp_new(self.cls, ())
+        cdef Py_ssize_t i
+        cdef Field* f
+        for i in range(self.count):
+            f = self.fields + i
+            if f.offset:
+                rp_slot_set(out, f.offset, values[i])
+                values[i] = NULL
+            else:
+                PyObject_GenericSetAttr(out, <object>f.name, <object>values[i])
+        if self.post_init is not None:
+            try:
+                getattr(out, self.post_init)()
+            except Exception as error:
+                self.broken(error)
+        return out
+
+    cdef object make_call(self, PyObject** values):
+        try:
+            return PyObject_Vectorcall(
+                self.cls, values, self.positional, <PyObject*>self.keywords if self.keywords else NULL
+            )
+        except Exception as error:
+            self.broken(error)
+
+    cdef object make_dict(self, PyObject** values):
+        cdef dict out = {}
+        cdef Py_ssize_t i
+        for i in range(self.count):
+            if values[i] != NULL:
+                PyDict_SetItem(out, <object>self.fields[i].name, <object>values[i])
+        return out
+
+    cdef object make_tuple(self, PyObject** values):
+        cdef Py_ssize_t i
+        return tuple.__new__(self.cls, [<object>values[i] for i in range(self.count)])
+
+    cdef int broken(self, object error) except -1:
+        """The class itself refused the values."""
+        raise DecodeError(f"{self.name}: {kind_name(error)}: {error}") from error
+
+    cdef str describe(self):
+        return self.name
+
+
+cdef int str_header_size(Py_ssize_t n) noexcept:
+    return 1 if n <= 31 else 2 if n <= 0xFF else 3 if n <= 0xFFFF else 5
+
+
+cdef object intern_name(object name):
+    import sys
+
+    return sys.intern(name)

@@ -1,0 +1,308 @@
+# The node base class, and the nodes of single values that msgpack has a type for.
+
+
+cdef inline object list_item(list items, Py_ssize_t i):
+    """``items[i]``, also when user code has changed the list meanwhile."""
+    cdef PyObject* item = rp_list_item(items, i)
+    cdef object owned
+    if item == NULL:
+        raise EncodeError("the list became shorter while it was encoded")
+    owned = <object>item
+    Py_DECREF(owned)
+    return owned
+
+
+cdef inline int same_size(list items, Py_ssize_t n) except -1:
+    if PyList_GET_SIZE(items) != n:
+        raise EncodeError(f"the list had {n} elements and now has {PyList_GET_SIZE(items)}: it changed while it was encoded")
+    return 0
+
+
+cdef class Plan:
+    """One node of a compiled type: encodes and decodes values of exactly that type. Immutable once compiled, usable by any thread."""
+
+    cdef int encode(self, Writer w, object value) except -1:
+        """Append ``value``. Raises EncodeError, with the path, when it is not of this type."""
+        raise NotImplementedError
+
+    cdef object decode(self, Reader r):
+        """Read one value. Raises DecodeError, with the path, when the bytes do not hold one."""
+        raise NotImplementedError
+
+    cdef str describe(self):
+        """The type as an error or a repr names it."""
+        raise NotImplementedError
+
+    # The loop over a list's elements belongs to the element's node, so that int, float and str bring a faster one.
+
+    cdef int encode_list(self, Writer w, list items) except -1:
+        """Append ``items`` as an array of this type."""
+        cdef Py_ssize_t i = 0, n = PyList_GET_SIZE(items)
+        write_array(w, n)
+        enter_write(w)
+        try:
+            for i in range(n):
+                self.encode(w, list_item(items, i))
+        except CodecError as error:
+            add_index(error, i)
+            raise
+        w.depth += 1
+        return same_size(items, n)
+
+    cdef list decode_list(self, Reader r):
+        """Read an array whose elements are of this type."""
+        cdef Py_ssize_t i = 0, n = read_array(r)
+        cdef list items
+        cdef object item
+        enter(r)
+        charge(r, LIST_COST + n * ITEM_COST)
+        items = PyList_New(n)
+        PyObject_GC_UnTrack(<PyObject*>items)   # user code (__post_init__) must not find it half filled
+        try:
+            for i in range(n):
+                item = self.decode(r)
+                Py_INCREF(item)
+                PyList_SET_ITEM(items, i, <PyObject*>item)
+        except CodecError as error:
+            add_index(error, i)
+            raise
+        PyObject_GC_Track(<PyObject*>items)
+        r.depth += 1
+        return items
+
+    def dumps(self, value):
+        """``value`` as msgpack bytes.
+
+        Raises:
+            EncodeError: ``value`` does not fit the type; ``path`` says where.
+        """
+        cdef Writer w = Writer.__new__(Writer)
+        self.encode(w, value)
+        return w.getvalue()
+
+    def loads(self, data, Limits limits=None):
+        """The value in ``data``, one whole msgpack value.
+
+        Raises:
+            DecodeError: the bytes are damaged, do not fit the type or exceed a limit, or something follows the value.
+        """
+        cdef Reader r = Reader(data, limits)
+        value = self.decode(r)
+        if r.p != r.end:
+            raise DecodeError(f"{r.end - r.p} bytes follow the value")
+        return value
+
+    def __repr__(self):
+        return f"<Plan {self.describe()}>"
+
+
+cdef class NonePlan(Plan):
+    """None, as nil."""
+
+    cdef int encode(self, Writer w, object value) except -1:
+        if value is not None:
+            refuse("None", value)
+        return write_nil(w)
+
+    cdef object decode(self, Reader r):
+        if not is_nil(r):
+            mismatch(r, "None")
+        return None
+
+    cdef str describe(self):
+        return "None"
+
+
+cdef class BoolPlan(Plan):
+    """bool; an int is none."""
+
+    cdef int encode(self, Writer w, object value) except -1:
+        if value is True:
+            return write_byte(w, 0xC3)
+        if value is False:
+            return write_byte(w, 0xC2)
+        return refuse("bool", value)
+
+    cdef object decode(self, Reader r):
+        if r.p < r.end:
+            if r.p[0] == 0xC3:
+                r.p += 1
+                return True
+            if r.p[0] == 0xC2:
+                r.p += 1
+                return False
+        mismatch(r, "bool")
+
+    cdef str describe(self):
+        return "bool"
+
+
+cdef int write_pyint(Writer w, object value) except -1:
+    """``value`` must be an ``int`` or of a subclass."""
+    cdef int overflow = 0
+    cdef long long small = PyLong_AsLongLongAndOverflow(value, &overflow)
+    cdef unsigned long long big
+    if not overflow:
+        return write_int(w, small)
+    if overflow > 0:
+        try:
+            big = PyLong_AsUnsignedLongLong(value)
+        except OverflowError:
+            pass
+        else:
+            reserve(w, 9)
+            put(w, 0xCF)
+            rp_put64(w.buf + w.pos, big)
+            w.pos += 8
+            return 0
+    raise EncodeError(f"int of {value.bit_length()} bits does not fit 64 bits (-2**63 to 2**64 - 1)")
+
+
+cdef class IntPlan(Plan):
+    """int within 64 bits, signed or unsigned; a bool is none, an IntEnum member is one."""
+
+    cdef int encode(self, Writer w, object value) except -1:
+        if PyLong_CheckExact(value) or (PyLong_Check(value) and value is not True and value is not False):
+            return write_pyint(w, value)
+        return refuse("int", value)
+
+    cdef object decode(self, Reader r):
+        if r.p < r.end and r.p[0] <= 0x7F:
+            r.p += 1
+            return PyLong_FromLong((r.p - 1)[0])
+        return read_any_int(r)
+
+    cdef str describe(self):
+        return "int"
+
+
+cdef int write_double(Writer w, double value) except -1:
+    reserve(w, 9)
+    put(w, 0xCB)
+    rp_put_double(w.buf + w.pos, value)
+    w.pos += 8
+    return 0
+
+
+cdef double to_double(object value) except? -1.0:
+    """``value`` as a double where a float is declared: a float or an int, not a bool."""
+    if PyFloat_Check(value):
+        return PyFloat_AS_DOUBLE(value)
+    if not PyLong_Check(value) or value is True or value is False:
+        refuse("float", value)
+    try:
+        return PyLong_AsDouble(value)
+    except OverflowError as error:
+        raise EncodeError(f"int of {value.bit_length()} bits is too large for a float") from error
+
+
+cdef double read_number(Reader r) except? -1.0:
+    cdef unsigned char t
+    if r.p >= r.end:
+        truncated()
+    t = r.p[0]
+    if t == 0xCB:
+        need(r, 9)
+        r.p += 9
+        return rp_get_double(r.p - 8)
+    if t == 0xCA:
+        need(r, 5)
+        r.p += 5
+        return rp_get_float(r.p - 4)
+    if t == 0xCF:
+        need(r, 9)
+        r.p += 9
+        return <double>rp_get64(r.p - 8)
+    if t <= 0x7F or t >= 0xE0 or 0xCC <= t <= 0xD3:
+        return <double>read_int(r)
+    return mismatch(r, "float")
+
+
+cdef class FloatPlan(Plan):
+    """float; an int passes, and arrives as a float."""
+
+    cdef int encode(self, Writer w, object value) except -1:
+        if PyFloat_CheckExact(value):
+            return write_double(w, PyFloat_AS_DOUBLE(value))
+        return write_double(w, to_double(value))
+
+    cdef object decode(self, Reader r):
+        return PyFloat_FromDouble(read_number(r))
+
+    cdef str describe(self):
+        return "float"
+
+
+cdef class StrPlan(Plan):
+    """str, as UTF-8."""
+
+    cdef int encode(self, Writer w, object value) except -1:
+        if not PyUnicode_Check(value):
+            refuse("str", value)
+        return write_str(w, value)
+
+    cdef object decode(self, Reader r):
+        return read_str(r)
+
+    cdef str describe(self):
+        return "str"
+
+
+cdef int write_view(Writer w, object value) except -1:
+    """Any contiguous bytes-like, copied."""
+    cdef Py_buffer view
+    PyObject_GetBuffer(value, &view, PyBUF_SIMPLE)
+    try:
+        write_bin(w, <const char*>view.buf, view.len, None)
+    finally:
+        PyBuffer_Release(&view)
+    return 0
+
+
+cdef class BytesPlan(Plan):
+    """bytes; from 32 KiB on neither copied into the buffer nor out of it."""
+
+    cdef int encode(self, Writer w, object value) except -1:
+        if not PyBytes_Check(value):
+            refuse("bytes", value)
+        return write_bin(w, PyBytes_AS_STRING(value), PyBytes_GET_SIZE(value), value if PyBytes_CheckExact(value) else None)
+
+    cdef object decode(self, Reader r):
+        return take_bin(r, read_bin(r))
+
+    cdef str describe(self):
+        return "bytes"
+
+
+cdef class BytearrayPlan(Plan):
+    """bytearray; always copied, because its owner may change it."""
+
+    cdef int encode(self, Writer w, object value) except -1:
+        if not PyByteArray_Check(value):
+            refuse("bytearray", value)
+        return write_view(w, value)
+
+    cdef object decode(self, Reader r):
+        cdef Py_ssize_t n = read_bin(r)
+        charge(r, n)
+        return bytearray(take_bin(r, n))
+
+    cdef str describe(self):
+        return "bytearray"
+
+
+cdef class MemoryviewPlan(Plan):
+    """memoryview: sent as its bytes, received as a read-only view."""
+
+    cdef int encode(self, Writer w, object value) except -1:
+        if not PyMemoryView_Check(value):
+            refuse("memoryview", value)
+        if value.c_contiguous:
+            return write_view(w, value)
+        return write_view(w, value.tobytes())
+
+    cdef object decode(self, Reader r):
+        return memoryview(take_bin(r, read_bin(r)))
+
+    cdef str describe(self):
+        return "memoryview"

@@ -1,0 +1,155 @@
+# list, tuple, set, frozenset and their abstract types: all arrays on the wire.
+
+
+cdef class ListPlan(Plan):
+    """list[item], or an abstract sequence; what arrives is a list.
+
+    Args:
+        item: plan of the elements.
+        cls: ``list``, or the abstract type whose instances are taken.
+        name: the type in errors.
+    """
+
+    cdef Plan item
+    cdef object cls
+    cdef str name
+
+    def __init__(self, Plan item, cls, str name):
+        self.item = item
+        self.cls = cls
+        self.name = name
+
+    cdef int encode(self, Writer w, object value) except -1:
+        if PyList_CheckExact(value):
+            return self.item.encode_list(w, value)
+        if not isinstance(value, self.cls) or PyUnicode_Check(value) or PyBytes_Check(value) or PyByteArray_Check(value) \
+                or PyMemoryView_Check(value):
+            refuse(self.name, value)
+        return self.item.encode_list(w, list(value))
+
+    cdef object decode(self, Reader r):
+        return self.item.decode_list(r)
+
+    cdef str describe(self):
+        return f"{self.name}[{self.item.describe()}]"
+
+
+cdef class VariadicTuplePlan(Plan):
+    """tuple[item, ...]."""
+
+    cdef Plan item
+
+    def __init__(self, Plan item):
+        self.item = item
+
+    cdef int encode(self, Writer w, object value) except -1:
+        if not PyTuple_Check(value):
+            refuse("tuple", value)
+        return self.item.encode_list(w, list(value))
+
+    cdef object decode(self, Reader r):
+        return tuple(self.item.decode_list(r))
+
+    cdef str describe(self):
+        return f"tuple[{self.item.describe()}, ...]"
+
+
+cdef class TuplePlan(Plan):
+    """tuple[a, b, c]: exactly so many elements, each of its own type."""
+
+    cdef tuple items
+
+    def __init__(self, *items):
+        for item in items:
+            if not isinstance(item, Plan):
+                raise TypeError(f"not a Plan: {item!r}")
+        self.items = items
+
+    cdef int encode(self, Writer w, object value) except -1:
+        cdef Py_ssize_t i = 0, n = PyTuple_GET_SIZE(self.items)
+        if not PyTuple_Check(value):
+            refuse("tuple", value)
+        if PyTuple_GET_SIZE(value) != n:
+            raise EncodeError(f"expected a tuple of {n} elements, got {PyTuple_GET_SIZE(value)}")
+        write_array(w, n)
+        enter_write(w)
+        try:
+            for i in range(n):
+                (<Plan>rp_tuple_item(self.items, i)).encode(w, <object>rp_tuple_item(value, i))
+        except CodecError as error:
+            add_index(error, i)
+            raise
+        w.depth += 1
+        return 0
+
+    cdef object decode(self, Reader r):
+        cdef Py_ssize_t i = 0, n = PyTuple_GET_SIZE(self.items), got = read_array(r)
+        cdef list values
+        if got != n:
+            raise DecodeError(f"expected a tuple of {n} elements, got {got}")
+        enter(r)
+        charge(r, LIST_COST + n * ITEM_COST)
+        values = []
+        try:
+            for i in range(n):
+                values.append((<Plan>rp_tuple_item(self.items, i)).decode(r))
+        except CodecError as error:
+            add_index(error, i)
+            raise
+        r.depth += 1
+        return tuple(values)
+
+    cdef str describe(self):
+        return f"tuple[{', '.join([(<Plan>item).describe() for item in self.items]) or '()'}]"
+
+
+cdef class SetPlan(Plan):
+    """set[item] or frozenset[item], as an array in no particular order; elements sent twice count once.
+
+    Args:
+        item: plan of the elements.
+        cls: the type whose instances are taken.
+        make: ``set`` or ``frozenset``, what arrives.
+        name: the type in errors.
+    """
+
+    cdef Plan item
+    cdef object cls
+    cdef object make
+    cdef str name
+
+    def __init__(self, Plan item, cls, make, str name):
+        self.item = item
+        self.cls = cls
+        self.make = make
+        self.name = name
+
+    cdef int encode(self, Writer w, object value) except -1:
+        if not isinstance(value, self.cls):
+            refuse(self.name, value)
+        return self.item.encode_list(w, list(value))
+
+    cdef object decode(self, Reader r):
+        cdef Py_ssize_t i = 0, n = read_array(r)
+        cdef set out = set()
+        enter(r)
+        charge(r, LIST_COST + n * ENTRY_COST)
+        try:
+            for i in range(n):
+                add_element(out, self.item.decode(r))
+        except CodecError as error:
+            add_index(error, i)
+            raise
+        r.depth += 1
+        return out if self.make is set else self.make(out)
+
+    cdef str describe(self):
+        return f"{self.name}[{self.item.describe()}]"
+
+
+cdef int add_element(set out, object item) except -1:
+    """``out.add(item)``; an element's own ``__hash__`` and ``__eq__`` may run, and fail."""
+    try:
+        return PySet_Add(out, item)
+    except Exception as error:
+        raise DecodeError(f"a {kind_name(item)} cannot be an element of a set: {error}") from error

@@ -1,0 +1,321 @@
+# Declarations of the per-call engine. What runs once per call is here; policies stay Python and hand
+# the engine compiled snapshots (pickers, resolved options).
+
+from cpython.object cimport PyObject
+from rpcore._codec cimport ArgsPlan, ExceptionPlan, Limits, Plan, Reader, Scanner, Writer
+
+include "_core_parts/pick_decl.pxi"
+
+
+cdef class Timer:
+    cdef PyObject* next
+    cdef PyObject* prev
+    cdef long long tick
+    cdef double when
+    cdef bint armed
+    cdef TimerWheel wheel
+    cdef int fire(self, double now) except -1
+
+
+cdef class TimerWheel:
+    cdef PyObject* slots[1024]
+    cdef double origin
+    cdef long long current
+    cdef long long armed
+    cdef Py_ssize_t count
+    cdef bint advancing
+    cdef object arm
+    cdef int add(self, Timer timer, double when) except -1
+    cdef int remove(self, Timer timer) except -1
+    cpdef advance(self, double now)
+    cdef int _rearm(self) except -1
+
+
+cdef class Engine:
+    cdef object __weakref__
+    """What all connections, calls and handlers of one loop (or one blocking client) share."""
+    cdef readonly object loop            # opaque: handed to tasks, never called here
+    cdef readonly TimerWheel wheel
+    cdef readonly object clock
+    cdef object call_soon
+    cdef object create_task
+    cdef object base_context
+    cdef unsigned long thread            # the thread whose loop we belong to; 0 in a forked child
+    cdef bint direct                     # a loop callback of ours is running and no task is: tasks may be stepped
+    cdef bint feeding                    # input is being consumed: output leaves when that ends
+    cdef bint flush_scheduled
+    cdef readonly list dirty                      # connections with output to flush at the end of the tick
+    cdef readonly bint blocking
+    cdef list parked                     # workers waiting for a request
+    cdef readonly set workers                     # all workers, parked or serving
+    cdef char* window                    # shared receive window; an idle connection keeps only its partial frame
+    cdef Py_ssize_t window_size
+    cdef Window window_view
+    cdef public Py_ssize_t served        # requests handled, for `ps`
+    cdef public object cancelled_error   # the loop's CancelledError
+    cdef public object block             # blocking engines: block(call) makes progress with a waiting call
+    cdef int wake(self, object callback, object context, object waiter) except -1
+    cdef int run(self, Request request, Connection feeding) except -1
+    cdef int misused(self) except -1
+    cdef int mark_dirty(self, Connection connection) except -1
+    cpdef flush_dirty(self)
+
+
+cdef class Window:
+    """Writable view over memory of the engine, handed to the transport for one read."""
+    cdef unsigned char* pointer
+    cdef Py_ssize_t size
+    cdef Py_ssize_t shape[1]
+
+
+cdef class Scope:
+    """What a call inherits: the deadline and options of the code it is made in."""
+    cdef public double deadline          # absolute, the engine's clock; 0 = none
+    cdef public object overrides         # rpcore.model.Options or None
+    cdef public dict attachments         # sent with each call made here, or None
+    cdef public object reply_attachments
+    cdef public object request           # the Request being served, or None
+
+
+cdef class Entry:
+    """One served method: how to find it, decode for it, run it and encode its result."""
+    cdef readonly bytes prefix
+    cdef readonly object service
+    cdef readonly str method
+    cdef object handler
+    cdef ArgsPlan args
+    cdef Plan result
+    cdef tuple errors
+    cdef readonly Gauge gauge
+    cdef public bint cancellable
+    cdef public Py_ssize_t payload       # largest body of a request or reply
+    cdef public Py_ssize_t calls, failures
+
+
+cdef class Gauge:
+    """A count of running calls with a limit (0 = none), shared by the methods of one service or of a server."""
+    cdef public Py_ssize_t active
+    cdef public Py_ssize_t limit
+    cdef readonly str name
+    cdef readonly str option
+    cdef readonly Gauge parent
+    cdef public Py_ssize_t refused
+    cdef Gauge enter(self)
+    cdef void leave(self) noexcept
+
+
+cdef class Request(Scope):
+    cdef readonly Connection connection
+    cdef readonly long long id
+    cdef readonly Entry entry
+    cdef readonly bint oneway
+    cdef bytes received                  # attachments that came with the call, encoded, or None
+    cdef tuple arguments
+    cdef Worker worker
+    cdef bint cancelled
+
+
+cdef class Worker(Timer):
+    cdef Engine engine
+    cdef readonly object task
+    cdef Request request
+    cdef object coroutine
+    cdef object context
+    cdef Connection feeding              # the connection whose input it is consuming right now
+    cdef object callback
+    cdef object callback_context
+    cdef bint parked
+    cdef bint cancelled
+    cdef public bint _asyncio_future_blocking
+    cdef int _suspended(self) except -1
+    cdef int _retire(self) except -1
+    cdef object _run(self, object error)
+    cdef object _step(self, object error, bint* finished)
+    cdef int _reply(self, object value, object error) except -1
+    cdef int _release(self) except -1
+
+
+cdef class Connection:
+    cdef readonly Engine engine
+    cdef readonly bint client
+    cdef public str peer
+    cdef public Limits limits
+    # input
+    cdef unsigned char* partial
+    cdef Py_ssize_t partial_size, partial_capacity
+    cdef double now                      # when the input being consumed arrived
+    cdef const unsigned char* input
+    cdef Py_ssize_t input_size
+    cdef Py_ssize_t skip                 # bytes of a refused frame still to be thrown away
+    cdef LargeFrame large
+    cdef Reader reader
+    cdef bint feeding
+    # output
+    cdef Writer out
+    cdef Py_ssize_t out_frames
+    cdef Py_ssize_t flush_frames
+    cdef bint encoding
+    cdef list deferred
+    cdef bint dirty
+    cdef object write
+    cdef object writelines
+    cdef object pause_input, resume_input
+    cdef long long frames_written, frames_flushed
+    # calls
+    cdef PyObject** pending
+    cdef Py_ssize_t pending_mask, pending_count
+    cdef unsigned long long next_id
+    cdef readonly dict waiting           # calls held back while the peer reads slowly, in order
+    cdef public Py_ssize_t waiting_limit
+    cdef dict serving                    # id -> Request that suspended
+    # serving
+    cdef public object dispatch          # prefix bytes -> Entry, and explain(); None on a pure client
+    cdef Entry last_entry
+    # state
+    cdef public object events            # owner: on_hello, on_readonly, on_closed, ...
+    cdef readonly bint paused, closed, readonly, peer_readonly, suspect, closing
+    cdef public bint draining
+    cdef readonly bint hello_done, peer_rpcore, peer_cancel
+    cdef readonly double last_read, last_write, probe_sent
+    cdef readonly Py_ssize_t bytes_in, bytes_out, frames_in
+    cdef readonly object close_reason
+
+    cdef int send_request(self, Call call, double now) except -1
+    cdef int send_cancel(self, long long id) except -1
+    cdef int forget(self, Call call) except -1
+    cdef Call take(self, unsigned long long id)
+    cdef int insert(self, Call call) except -1
+    cdef int grow(self) except -1
+    cdef int consume(self, double now) except -1
+    cdef int receive(self, const unsigned char* p, Py_ssize_t n, bint large) except -1
+    cdef int frame(self, const unsigned char* header, const unsigned char* body, Py_ssize_t size, list large, double now) except -1
+    cdef bint consume_large(self, double now) except -1
+    cdef int refuse(self, const unsigned char* header, Py_ssize_t size, double now) except -1
+    cdef Request next_request(self)
+    cdef Request request_frame(self, const unsigned char* header, const unsigned char* body, Py_ssize_t size, list large, double now)
+    cdef int reply_frame(self, const unsigned char* header, const unsigned char* body, Py_ssize_t size, list large, double now) except -1
+    cdef int event_frame(self, const unsigned char* header, const unsigned char* body, Py_ssize_t size, double now) except -1
+    cdef int send_reply(self, Request request, object value, object error) except -1
+    cdef int send_status(self, unsigned long long id, int serialization, int status, str code, str text) except -1
+    cdef int put_frame(self, int flags, int status, unsigned long long id, const char* body, Py_ssize_t size) except -1
+    cdef int wrote(self) except -1
+    cdef Writer begin_frame(self)
+    cdef int end_frame(self, Writer w) except -1
+    cdef int abort_frame(self, Writer w, Py_ssize_t pos, Py_ssize_t npieces) except -1
+    cpdef flush(self)
+    cdef int release_waiting(self) except -1
+    cdef int keep_partial(self, const unsigned char* p, Py_ssize_t n) except -1
+    cdef int protocol_error(self, str text) except -1
+    cdef Entry _find_entry(self, Reader r, const unsigned char* body)
+    cdef int _close_frame(self, Writer w, Py_ssize_t pos, Py_ssize_t npieces, int flags, int status, unsigned long long id, Py_ssize_t limit) except -1
+    cdef int _write_exception(self, Writer w, Entry entry, object error) except -1
+    cdef object _read_exception(self, Caller caller, Reader r)
+    cdef int _cancel(self, Request request) except -1
+    cdef int call_timed_out(self, Call call, double now) except -1
+    cdef unsigned long long _fresh_id(self)
+    cdef int _append_deferred(self) except -1
+
+
+cdef class LargeFrame:
+    """A frame bigger than the receive window, arriving: its bulk goes straight to where it will stay."""
+    cdef unsigned char header[16]
+    cdef Py_ssize_t remaining
+    cdef unsigned char* body
+    cdef Py_ssize_t body_size, body_capacity
+    cdef Scanner scanner
+    cdef list large
+    cdef object target
+    cdef Py_ssize_t target_filled
+    cdef int put(self, const unsigned char* p, Py_ssize_t n) except -1
+    cdef int fill(self, Py_ssize_t n) except -1
+
+
+cdef class Endpoint:
+    """One provider address as a client sees it: its connections, and who waits for them."""
+    cdef readonly str address
+    cdef readonly Engine engine
+    cdef public object pool              # the owner: connect(endpoint), usable_changed(endpoint)
+    cdef readonly list connections
+    cdef public int wanted
+    cdef readonly dict waiting           # calls by themselves, in order
+    cdef readonly bint usable
+    cdef public object state             # word for people: idle, connecting, up, down, readonly, suspect
+    cdef public object last_error
+    cdef Py_ssize_t turn
+    cdef int start(self, Call call, double now) except -1
+    cdef Connection choose(self)
+
+
+cdef class Reference:
+    """One service as one client refers to it: what its methods share."""
+    cdef readonly object key
+    cdef readonly Engine engine
+    cdef public bint known               # the first provider list has arrived
+    cdef readonly dict waiting
+    cdef readonly double budget          # tokens for maybe-executed retries, deposited by calls
+    cdef readonly double reserve         # tokens that are there without traffic
+    cdef double budget_time
+    cdef void fade(self, double now) noexcept
+    cdef bint withdraw(self, double now)
+    cdef public double budget_ratio, budget_reserve
+    cdef public object no_provider       # callable(method) -> exception, told when the list is empty
+    cdef public Py_ssize_t calls, failures, retries
+
+
+cdef class Caller:
+    """One method of one reference, compiled: everything a call needs that does not depend on its arguments."""
+    cdef readonly Reference reference
+    cdef readonly Engine engine
+    cdef readonly str method
+    cdef readonly str service
+    cdef readonly bytes prefix
+    cdef ArgsPlan args
+    cdef Plan result
+    cdef dict errors                     # wire name -> ExceptionPlan
+    cdef public Picker picker            # None while there is no provider
+    cdef public double timeout, deadline
+    cdef public int retries
+    cdef public bint idempotent, retry_timeouts, oneway
+    cdef public Py_ssize_t payload
+    cdef public object options           # CallOptions these were taken from
+    cdef readonly dict attachments       # sent with every call, or None
+    cdef bytes attachments_encoded       # the same, ready to send
+    cdef int may_retry(self, object error, double now) except -1
+
+
+cdef class Call(Timer):
+    cdef Caller caller
+    cdef tuple args
+    cdef dict attachments
+    cdef Scope scope
+    cdef Node node
+    cdef Connection connection
+    cdef readonly unsigned long long id
+    cdef long long frame
+    cdef readonly int state
+    cdef int attempt
+    cdef double deadline, timeout, attempt_deadline, sent_at
+    cdef object overrides                # Options of this call alone, or None
+    cdef bint is_cancelled
+    cdef object cancel_message
+    cdef int retries
+    cdef list tried
+    cdef list attempts
+    cdef object value
+    cdef object error
+    cdef object callback
+    cdef object context
+    cdef public bint _asyncio_future_blocking
+    cdef public bint single              # one attempt, errors raw: the attempt loop is elsewhere
+    cdef public object reply_attachments
+    cdef int begin(self) except -1
+    cdef int attempt_now(self, double now) except -1
+    cdef int failed(self, object error, double now) except -1
+    cdef int finish(self, object value, object error) except -1
+    cdef double override(self, overrides, double deadline)
+    cdef int without_provider(self, double now) except -1
+    cdef int detach(self) except -1
+    cdef int describe(self, object error) except -1
+    cdef int fire(self, double now) except -1
+    cdef int send_now(self, Connection connection) except -1
+    cdef int replied(self, object value, object error, double now) except -1

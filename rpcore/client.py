@@ -1,0 +1,548 @@
+"""The consumer: a client finds providers, keeps connections to them and makes stubs of interfaces."""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import os
+import warnings
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager
+from types import TracebackType
+from typing import Any, Self, TypeVar, Unpack, overload
+
+from rpcore import errors
+from rpcore._codec import Limits
+from rpcore._core import Endpoint, Engine, Scope, current_scope, enter_scope, leave_scope
+from rpcore.abc import Filter, Registry, Subscription
+from rpcore.filters import in_order
+from rpcore.model import Instance, Options, ServiceKey
+from rpcore.options import Layer, OptionValues, layer, validate
+from rpcore.reference import Referral
+from rpcore.service import InterfaceSpec, interface_spec
+from rpcore.transport import Pool, loop_engine, parse_address, raised
+
+T = TypeVar("T")
+
+FIRST_LIST = 5.0
+"""Seconds ``ready()`` waits for the first provider list by default."""
+
+
+class Client:
+    """Calls services. Construct it anywhere; it binds to the running loop at ``start()`` or the first await.
+
+    Args:
+        registry: where providers are found: a URL, a ``Registry``, a list of them, or None for the embedded
+            registry of this machine's user. Not touched by references with ``url=``.
+        application: our name, as providers see it.
+        filters: around every call of this client (see ``rpcore.filters``).
+        connect_timeout: seconds to connect to a provider and to hear its first answer.
+        heartbeat: seconds of silence after which a heartbeat is sent; a connection without a byte for three
+            times as long is closed and replaced.
+        connections: per provider address.
+        limits: sizes accepted in frames, see ``rpcore.Limits``; ``payload`` is the largest message.
+
+    Raises:
+        ConfigurationError: the registry URL or an option is wrong.
+    """
+
+    def __init__(
+        self,
+        registry: str | Registry | Sequence[str | Registry] | None = None,
+        *,
+        application: str = "",
+        filters: Iterable[Filter] = (),
+        connect_timeout: float = 3.0,
+        heartbeat: float = 60.0,
+        connections: int = 1,
+        limits: Limits | None = None,
+    ) -> None:
+        for name, value in (("connect_timeout", connect_timeout), ("heartbeat", heartbeat)):
+            if not value > 0:
+                raise errors.ConfigurationError(f"Client: option {name!r} must be above 0, not {value!r}")
+        self.application = application
+        self.filters = in_order(filters)
+        self.connect_timeout = connect_timeout
+        self.heartbeat = heartbeat
+        self.connections = connections
+        self.limits = limits
+        self._registry_given = registry
+        self._registries = _registries(registry)
+        self._referrals: list[Referral] = []
+        self._stubs: list[tuple[Referral, Any]] = []
+        self._reset()
+
+    def _reset(self) -> None:
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._engine: Engine | None = None
+        self._pool: Pool | None = None
+        self._starting: asyncio.Future[None] | None = None
+        self._started_registries = False
+        self._subscriptions: list[Subscription] = []
+        self._pid = os.getpid()
+        self._closed = False
+
+    def __repr__(self) -> str:
+        state = "closed" if self._closed else "started" if self._engine is not None else "not started"
+        services = ", ".join(str(r.key) for r in self._referrals)
+        return f"<Client {self.application or '(no name)'} {state} services=[{services}] {self._pool or ''}>"
+
+    # --- references ----------------------------------------------------------------------------------
+
+    @overload
+    def refer(
+        self,
+        interface: str,
+        *,
+        url: str | Sequence[str] | None = None,
+        group: str | None = None,
+        version: str | None = None,
+        filters: Iterable[Filter] = (),
+        attachments: Mapping[str, Any] | None = None,
+        methods: Mapping[str, OptionValues] | None = None,
+        **options: Unpack[OptionValues],
+    ) -> GenericService: ...
+    @overload
+    def refer(
+        self,
+        interface: Callable[..., T],
+        *,
+        url: str | Sequence[str] | None = None,
+        group: str | None = None,
+        version: str | None = None,
+        filters: Iterable[Filter] = (),
+        attachments: Mapping[str, Any] | None = None,
+        methods: Mapping[str, OptionValues] | None = None,
+        **options: Unpack[OptionValues],
+    ) -> T: ...
+    def refer(
+        self,
+        interface: Any,
+        *,
+        url: str | Sequence[str] | None = None,
+        group: str | None = None,
+        version: str | None = None,
+        filters: Iterable[Filter] = (),
+        attachments: Mapping[str, Any] | None = None,
+        methods: Mapping[str, OptionValues] | None = None,
+        **options: Unpack[OptionValues],
+    ) -> Any:
+        """A stub of ``interface``: an object with its methods, whose calls go to a provider.
+
+        Needs no loop and does no IO. A call made before the first provider list has arrived waits for it within
+        its own deadline.
+
+        Args:
+            interface: a class declared with ``@rpcore.interface``, or a service name for untyped calls.
+            url: one provider address or several (``dubbo://host:port``, ``unix:/path``), instead of the registry.
+            group, version: instead of those declared.
+            filters: around the calls of this stub, inside those of the client.
+            attachments: sent with every call.
+            methods: options by method name.
+            options: see ``rpcore.model.Options``.
+
+        Raises:
+            ConfigurationError: not a declared ``async def`` interface, a bad hint, option or URL.
+        """
+        referral = self._referral(
+            interface, url, group, version, filters, attachments, methods, options, blocking=False
+        )
+        if referral.spec is None:
+            return GenericService(self, referral)
+        spec = referral.spec
+        callers = {m.name: functools.partial(self._first_call, referral, m.name) for m in spec.methods}
+        stub = spec.stub_class(callers, self._where(referral), self)
+        self._stubs.append((referral, stub))
+        if self._engine is not None:
+            self._start_referral(referral)
+        return stub
+
+    def _referral(
+        self,
+        interface: Any,
+        url: str | Sequence[str] | None,
+        group: str | None,
+        version: str | None,
+        filters: Iterable[Filter],
+        attachments: Mapping[str, Any] | None,
+        methods: Mapping[str, Any] | None,
+        options: Any,
+        *,
+        blocking: bool,
+    ) -> Referral:
+        if self._closed:
+            raise errors.LocalProtocolError("this client was closed")
+        spec: InterfaceSpec | None = None
+        if isinstance(interface, str):
+            key = ServiceKey.parse(interface)
+            given = Layer("refer", validate(options, place="refer", where=f"refer({interface!r})"))
+        else:
+            spec = interface_spec(interface)
+            if spec.blocking is not blocking:
+                raise errors.ConfigurationError(
+                    f"{spec.cls.__name__} is declared with {'def' if spec.blocking else 'async def'} methods: "
+                    f"{'rpcore.sync.Client' if spec.blocking else 'rpcore.Client'} refers to it, not "
+                    f"{'rpcore.Client' if spec.blocking else 'rpcore.sync.Client (declare a view: @rpcore.interface(of=...))'}"
+                )
+            spec.resolve()
+            key = spec.key
+            where = f"refer({spec.cls.__name__})"
+            given = layer("refer", options, methods, place="refer", where=where, wire_names=spec.wire_names)
+        key = ServiceKey(
+            key.interface, key.group if group is None else group, key.version if version is None else version
+        )
+        own = spec.filters if spec is not None else ()
+        referral = Referral(
+            key,
+            spec,
+            given,
+            filters=in_order(self.filters, own, filters),
+            urls=_fixed(key, url),
+            attachments={"remote.application": self.application, **(attachments or {})}
+            if self.application
+            else attachments,
+        )
+        self._referrals.append(referral)
+        return referral
+
+    def _where(self, referral: Referral) -> str:
+        if referral.urls:
+            return "at " + ", ".join(i.address for i in referral.urls)
+        return "from " + ", ".join(r.url for r in self._registries)
+
+    async def _first_call(self, referral: Referral, name: str, *arguments: Any) -> Any:
+        """What a stub method calls until the client has started."""
+        await self._ensure_started()
+        return await referral.entry(name)(*arguments)
+
+    # --- life ----------------------------------------------------------------------------------------
+
+    async def start(self) -> Self:
+        """Bind to the running loop, connect to the registry and subscribe. Idempotent."""
+        await self._ensure_started()
+        return self
+
+    async def _ensure_started(self) -> None:
+        loop = asyncio.get_running_loop()
+        if self._closed:
+            raise errors.LocalProtocolError("this client was closed")
+        if self._pid != os.getpid():
+            # A forked child: what the parent started is the parent's; we begin anew.
+            for referral in self._referrals:
+                referral.forget()
+            self._reset()
+            self._registries = _registries(self._registry_given)
+        if self._loop is not None and self._loop is not loop:
+            raise errors.LocalProtocolError(
+                "this client belongs to another event loop; make one client per loop, or use rpcore.sync.Client"
+            )
+        if self._starting is None:
+            self._loop = loop
+            self._starting = loop.create_future()
+            try:
+                self._engine = loop_engine(loop)
+                self._pool = Pool(
+                    self._engine,
+                    connect_timeout=self.connect_timeout,
+                    heartbeat=self.heartbeat,
+                    connections=self.connections,
+                    limits=raised(self.limits, max((r.payload for r in self._referrals), default=0)),
+                    usable_changed=self._usable_changed,
+                )
+                for referral in self._referrals:
+                    self._start_referral(referral)
+                await self._start_registries()
+            except BaseException as error:
+                starting, self._starting = self._starting, None
+                if not starting.done():
+                    starting.set_exception(error)
+                    starting.exception()
+                raise
+            self._starting.set_result(None)
+        elif not self._starting.done():
+            await asyncio.shield(self._starting)
+
+    def _start_referral(self, referral: Referral) -> None:
+        assert self._engine is not None and self._pool is not None and self._loop is not None
+        self._pool.limits = raised(self._pool.limits, referral.payload)
+        referral.start(self._engine, self._pool.acquire, self._pool.release, self._loop.call_later)
+        for owner, stub in self._stubs:
+            if owner is referral:
+                self._arm(referral, stub)
+        if self._started_registries:
+            self._loop.create_task(self._subscribe(referral), name=f"rpcore subscribe {referral.key}")
+
+    def _arm(self, referral: Referral, stub: Any) -> None:
+        """From now on the stub's methods call the engine directly."""
+        assert referral.spec is not None
+        for method in referral.spec.methods:
+            setattr(stub, f"_rpc_{method.name}", referral.entry(method.name))
+
+    async def _start_registries(self) -> None:
+        wanted = [r for r in self._referrals if not r.urls]
+        if not wanted:
+            self._started_registries = True
+            return
+        for registry in self._registries:
+            await registry.start()
+        self._started_registries = True
+        for referral in wanted:
+            await self._subscribe(referral)
+
+    async def _subscribe(self, referral: Referral) -> None:
+        if referral.urls:
+            return
+        view = _MergedView(referral, len(self._registries))
+        for index, registry in enumerate(self._registries):
+            try:
+                await registry.start()
+                self._subscriptions.append(
+                    await registry.subscribe(referral.key, functools.partial(view.update, index))
+                )
+            except errors.RegistryError:
+                if len(self._registries) == 1:
+                    raise
+
+    def _usable_changed(self, endpoint: Endpoint) -> None:
+        for referral in self._referrals:
+            if referral.directory is not None:
+                referral.directory.availability_changed(endpoint)
+
+    async def ready(self, timeout: float = FIRST_LIST) -> None:
+        """Wait until every reference knows its providers.
+
+        Raises:
+            NoProvider: a reference (with ``check``, the default) has no provider after ``timeout`` seconds;
+                names all such services.
+        """
+        await self._ensure_started()
+        assert self._loop is not None
+        deadline = self._loop.time() + timeout
+        while True:
+            missing = [r for r in self._referrals if r.check and not (r.snapshot and r.snapshot.nodes)]
+            if not missing:
+                return
+            if self._loop.time() >= deadline:
+                names = ", ".join(str(r.key) for r in missing)
+                where = ", ".join(r.url for r in self._registries)
+                raise errors.NoProvider(f"no provider after {timeout:g} s: {names} (registry {where})")
+            changed = self._loop.create_future()
+            for referral in missing:
+                referral.on_change = lambda: changed.done() or changed.set_result(None)
+            try:
+                async with asyncio.timeout_at(deadline):
+                    await changed
+            except TimeoutError:
+                pass
+            finally:
+                for referral in missing:
+                    referral.on_change = None
+
+    async def aclose(self) -> None:
+        """Close everything. Calls in flight fail as maybe executed. Idempotent."""
+        if self._closed:
+            return
+        self._closed = True
+        if self._engine is None or self._pid != os.getpid():
+            return
+        for subscription in self._subscriptions:
+            subscription.close()
+        for referral in self._referrals:
+            referral.close()
+        assert self._pool is not None
+        await self._pool.aclose()
+        for registry in self._registries:
+            if registry is not self._registry_given:
+                await registry.aclose()
+
+    async def __aenter__(self) -> Self:
+        return await self.start()
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.aclose()
+
+    def __del__(self) -> None:
+        if getattr(self, "_engine", None) is not None and not self._closed and self._pid == os.getpid():
+            warnings.warn(f"{self!r} was not closed; use async with or await aclose()", ResourceWarning, stacklevel=2)
+
+
+class GenericService:
+    """A service known by name only: ``await service.call("find", 42)``. Arguments and results are plain values."""
+
+    def __init__(self, client: Client, referral: Referral) -> None:
+        self._client = client
+        self._referral = referral
+
+    def __repr__(self) -> str:
+        return f"<GenericService {self._referral.key}>"
+
+    async def call(self, method: str, *arguments: Any) -> Any:
+        """Call ``method`` (its wire name) with positional arguments."""
+        await self._client._ensure_started()
+        if self._referral.reference is None:
+            self._client._start_referral(self._referral)
+        return await self._referral.generic(method, len(arguments))(*arguments)
+
+
+class _MergedView:
+    """The provider lists of several registries as one, by address; a later registry does not replace an earlier."""
+
+    def __init__(self, referral: Referral, count: int) -> None:
+        self.referral = referral
+        self.lists: list[tuple[Instance, ...] | None] = [None] * count
+
+    def update(self, index: int, instances: tuple[Instance, ...]) -> None:
+        self.lists[index] = instances
+        directory = self.referral.directory
+        if directory is None:
+            return
+        if len(self.lists) == 1:
+            directory.update(instances)
+            return
+        merged: dict[str, Instance] = {}
+        for each in self.lists:
+            for instance in each or ():
+                merged.setdefault(instance.address, instance)
+        if merged or all(each is not None for each in self.lists):
+            directory.update(tuple(merged[address] for address in sorted(merged)))
+
+
+def _registries(given: str | Registry | Sequence[str | Registry] | None) -> list[Registry]:
+    from rpcore.registry import connect
+
+    if given is None or isinstance(given, str) or not isinstance(given, Sequence):
+        return [connect(given)]
+    return [connect(each) for each in given]
+
+
+def _fixed(key: ServiceKey, url: str | Sequence[str] | None) -> tuple[Instance, ...]:
+    """Providers named by ``url=``. They are taken as running for long: no warm-up."""
+    if url is None:
+        return ()
+    urls = [url] if isinstance(url, str) else list(url)
+    if not urls:
+        raise errors.ConfigurationError(f"refer({key}): url is an empty list")
+    made: dict[str, Instance] = {}
+    for text in urls:
+        address = text.removeprefix("dubbo://").partition("?")[0].rstrip("/")
+        try:
+            if "://" in address:
+                raise ValueError("only dubbo:// and unix: are spoken")
+            if not address.startswith("unix:"):
+                address = address.partition("/")[0]
+            host, port = parse_address(address)
+            if not host or not (address.startswith("unix:/") or 0 < port < 65536):
+                raise ValueError("expected host:port")
+        except ValueError as error:
+            raise errors.ConfigurationError(
+                f"refer({key}): url {text!r}: {error} (such as dubbo://127.0.0.1:20880 or unix:/run/x.sock)"
+            ) from error
+        instance = Instance(key, host, port, warmup=0.0)
+        made[instance.address] = instance
+    return tuple(made.values())
+
+
+# --- what a call inherits -------------------------------------------------------------------------------
+
+
+class options(AbstractContextManager["options"]):
+    """Options for the calls made in this block: ``with rpcore.options(timeout=0.2, tag="gray"): ...``
+
+    Applies to each call made in the block, also in tasks started there. Blocks nest; the inner one wins.
+
+    Args:
+        attachments: sent with each call.
+        given: ``timeout``, ``deadline``, ``retries``, ``tag``, ``idempotent``, ``retry_on``.
+
+    Attributes:
+        reply_attachments: what came back with the last reply to a call made directly in the block.
+    """
+
+    def __init__(self, *, attachments: Mapping[str, Any] | None = None, **given: Unpack[OptionValues]) -> None:
+        self._options = validate(given, place="call", where="rpcore.options")
+        self._attachments = dict(attachments or {})
+        self._scope: Scope | None = None
+        self._token: Any = None
+
+    def __enter__(self) -> Self:
+        outer = current_scope()
+        merged, attachments, deadline, request = self._options, self._attachments, 0.0, None
+        if outer is not None:
+            merged = (outer.overrides or Options()).merged(self._options)
+            attachments = {**(outer.attachments or {}), **attachments}
+            deadline, request = outer.deadline, outer.request
+        self._scope = Scope(
+            deadline=deadline,
+            overrides=merged if merged != Options() else None,
+            attachments=attachments or None,
+            request=request,
+        )
+        self._token = enter_scope(self._scope)
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        leave_scope(self._token)
+
+    @property
+    def reply_attachments(self) -> dict[str, Any]:
+        """Attachments of the last reply to a call made directly in the block; empty before."""
+        return (self._scope.reply_attachments or {}) if self._scope is not None else {}
+
+
+class detached(AbstractContextManager[None]):
+    """Calls made in this block do not inherit the deadline of the request being served."""
+
+    def __enter__(self) -> None:
+        outer = current_scope()
+        scope = Scope(
+            overrides=outer.overrides if outer is not None else None,
+            attachments=outer.attachments if outer is not None else None,
+            request=outer.request if outer is not None else None,
+        )
+        self._token = enter_scope(scope)
+
+    def __exit__(self, *exc: object) -> None:
+        leave_scope(self._token)
+
+
+def bind(stub: T, *, attachments: Mapping[str, Any] | None = None, **given: Unpack[OptionValues]) -> T:
+    """The same stub with fixed options: ``quick = rpcore.bind(users, timeout=0.1)``.
+
+    It shares connections, providers and counters with ``stub``.
+
+    Raises:
+        ConfigurationError: not a stub, or a bad option.
+    """
+    spec = _spec_of_stub(stub)
+    validate(given, place="call", where=f"bind({spec.cls.__name__})")
+
+    def bound(name: str) -> Callable[..., Any]:
+        function = getattr(stub, name)
+        if spec.blocking:
+
+            def call(*arguments: Any) -> Any:
+                with options(attachments=attachments, **given):
+                    return function(*arguments)
+
+            return call
+
+        async def acall(*arguments: Any) -> Any:
+            with options(attachments=attachments, **given):
+                return await function(*arguments)
+
+        return acall
+
+    text = ", ".join(f"{name}={value!r}" for name, value in given.items())
+    made: T = spec.stub_class({m.name: bound(m.name) for m in spec.methods}, text, stub)
+    return made
+
+
+def _spec_of_stub(stub: object) -> InterfaceSpec:
+    for base in type(stub).__mro__[1:2]:
+        try:
+            return interface_spec(base)
+        except errors.ConfigurationError:
+            break
+    raise errors.ConfigurationError(f"bind: expected a stub made by refer(), got {stub!r}")
