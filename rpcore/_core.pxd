@@ -86,7 +86,7 @@ cdef class Entry:
     cdef object handler
     cdef ArgsPlan args
     cdef Plan result
-    cdef tuple errors
+    cdef readonly tuple errors
     cdef readonly Gauge gauge
     cdef public bint cancellable
     cdef public Py_ssize_t payload       # largest body of a request or reply

@@ -86,8 +86,8 @@ class _Protocol(asyncio.BufferedProtocol):
         self.transport: asyncio.Transport | None = None
         self._on_made = on_made
         # Bound straight to C: these two run for every read.
-        self.get_buffer = connection.get_buffer  # type: ignore[method-assign]
-        self.buffer_updated = connection.buffer_updated  # type: ignore[method-assign]
+        self.get_buffer = connection.get_buffer  # type: ignore[method-assign, assignment]
+        self.buffer_updated = connection.buffer_updated  # type: ignore[method-assign, assignment]
         self.pause_writing = connection.pause_writing  # type: ignore[method-assign]
         self.resume_writing = connection.resume_writing  # type: ignore[method-assign]
 
