@@ -255,8 +255,8 @@ cdef class RecordPlan(Plan):
 
     cdef int decode_fields(self, Reader r, PyObject** values) except -1:
         """Fill ``values``, one owned reference for each field; NULL stays where a field may be missing."""
-        cdef Py_ssize_t n = read_map(r), expected = 0, found = 0, j = 0
-        cdef Field* f = self.fields
+        cdef Py_ssize_t n = read_map(r), expected = 0, found = 0, j = -1
+        cdef Field* f
         cdef object item
         try:
             for _ in range(n):
@@ -265,9 +265,9 @@ cdef class RecordPlan(Plan):
                     r.p += f.key_size
                     j = expected
                 else:
+                    j = -1          # an error in the key, or in an unknown field, has no step of ours
                     j = self.find(r)
                     if j < 0:
-                        f = NULL
                         skip(r)
                         continue
                     f = self.fields + j
@@ -280,8 +280,8 @@ cdef class RecordPlan(Plan):
                 values[j] = <PyObject*>item
                 expected = j + 1
         except CodecError as error:
-            if f != NULL:
-                add_step(error, <str>f.name)
+            if j >= 0:
+                add_step(error, self.names[j])
             raise
         if found != self.count:
             self.fill(values)
