@@ -112,7 +112,7 @@ cdef class RecordPlan(Plan):
                 ``OMIT``; the descriptor is what the class has under the name, or None.
             build: ``"new"``, ``"call"``, ``"dict"`` or ``"tuple"``.
             post_init: method to call afterwards, with ``build="new"``.
-            positional, keywords: how the fields are passed, with ``build="call"``.
+            positional, keywords: how the fields are passed, with ``build="call"``. Only keywords may have ``OMIT``.
         """
         cdef Py_ssize_t i
         cdef Field* f
@@ -352,12 +352,26 @@ cdef class RecordPlan(Plan):
         return out
 
     cdef object make_call(self, PyObject** values):
+        cdef Py_ssize_t i
+        cdef PyObject* keywords = <PyObject*>self.keywords if self.keywords else NULL
         try:
-            return PyObject_Vectorcall(
-                self.cls, values, self.positional, <PyObject*>self.keywords if self.keywords else NULL
-            )
+            for i in range(self.count):
+                if values[i] == NULL:
+                    return self.call_with_some(values)
+            return PyObject_Vectorcall(self.cls, values, self.positional, keywords)
         except Exception as error:
             self.broken(error)
+
+    cdef object call_with_some(self, PyObject** values):
+        """Call the class without the keywords that nothing came for; its own defaults hold."""
+        cdef Py_ssize_t i
+        args = [<object>values[i] for i in range(self.positional)]
+        keywords = {
+            self.keywords[i - self.positional]: <object>values[i]
+            for i in range(self.positional, self.count)
+            if values[i] != NULL
+        }
+        return self.cls(*args, **keywords)
 
     cdef object make_dict(self, PyObject** values):
         cdef dict out = {}
