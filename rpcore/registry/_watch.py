@@ -16,6 +16,7 @@ import random
 import time
 from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, field
+from operator import itemgetter
 
 from rpcore.abc import InstanceListener
 from rpcore.errors import ConfigurationError
@@ -274,11 +275,12 @@ class Watcher:
 
     def _tell(self, service: _Service) -> None:
         service.changed = False
-        youngest: dict[str, Instance] = {}
-        for name in sorted(service.entries, key=stamp_of):
-            instance = service.entries[name]
-            youngest[instance.address] = instance
-        instances = tuple(youngest[address] for address in sorted(youngest))
+        ordered = sorted(
+            ((found.address, stamp_of(name), found) for name, found in service.entries.items()),
+            key=itemgetter(0, 1),
+        )
+        # Of two entries for one address the younger is the later one here, and stays.
+        instances = tuple({address: found for address, _, found in ordered}.values())
         if service.loaded.is_set() and instances == service.told:
             return
         service.told = instances
