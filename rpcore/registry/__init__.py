@@ -48,4 +48,4 @@ def connect(url: str | Registry | None = None) -> Registry:
     )
 
 
-__all__ = ["registries", "RegistryURL", "connect"]
+__all__ = ["RegistryURL", "connect", "registries"]

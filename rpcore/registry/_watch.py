@@ -150,11 +150,10 @@ class Watcher:
             self._loading.add(part)
             self._wake.set()
         subscription = FileSubscription(self, service, listener)
+        service.subscriptions.append(subscription)
         if service.loaded.is_set():
-            service.subscriptions.append(subscription)
             subscription.tell(service.told)
             return subscription
-        service.subscriptions.append(subscription)
         try:
             await service.loaded.wait()
         except BaseException:
@@ -260,18 +259,21 @@ class Watcher:
         service = self._services.get(service_part_of(name) or "")
         if service is None:
             return True
-        known = service.entries.pop(name, None)
+        known = service.entries.get(name)
+        gone = False
         try:
             found = self._reader.read(name)
         except EntryGone:
-            service.changed |= known is not None
-            return False
-        service.changed |= found is not known
-        if found is not None:
-            service.entries[name] = found
-            if tries > 1:
-                self._again[name] = tries - 1
-        return True
+            found, gone = None, True
+        if found is not known:
+            service.changed = True
+            if found is None:
+                del service.entries[name]
+            else:
+                service.entries[name] = found
+        if not gone and tries > 1:
+            self._again[name] = tries - 1
+        return not gone
 
     def _tell(self, service: _Service) -> None:
         service.changed = False
