@@ -276,12 +276,13 @@ cdef class Caller:
     cdef public Picker picker            # None while there is no provider
     cdef public double timeout, deadline
     cdef public int retries
+    cdef public bint may_override_retries   # the cluster policy retries at all
     cdef public bint idempotent, retry_timeouts, oneway
     cdef public Py_ssize_t payload
     cdef public object options           # CallOptions these were taken from
     cdef readonly dict attachments       # sent with every call, or None
     cdef bytes attachments_encoded       # the same, ready to send
-    cdef int may_retry(self, object error, double now) except -1
+    cdef int may_retry(self, object error, double now, bint idempotent, bint retry_timeouts) except -1
 
 
 cdef class Call(Timer):
@@ -300,6 +301,7 @@ cdef class Call(Timer):
     cdef bint is_cancelled
     cdef object cancel_message
     cdef int retries
+    cdef bint idempotent, retry_timeouts
     cdef list tried
     cdef list attempts
     cdef object value

@@ -89,7 +89,7 @@ class Server:
         port: int = DEFAULT_PORT,
         publish_host: str | None = None,
         register: bool = True,
-        filters: Iterable[Filter] = (),
+        filters: Iterable[Filter | str] = (),
         threads: int | None = None,
         executes: int = 0,
         max_connections: int = 0,
@@ -145,7 +145,7 @@ class Server:
         *,
         group: str | None = None,
         version: str | None = None,
-        filters: Iterable[Filter] = (),
+        filters: Iterable[Filter | str] = (),
         methods: Mapping[str, OptionValues] | None = None,
         **options: Unpack[OptionValues],
     ) -> None:
