@@ -190,7 +190,10 @@ def explain(frame: Frame) -> dict[str, Any]:
     """
     if frame.missing:
         found: dict[str, Any] = {"bytes": frame.body} if frame.body else {}
-        return {**found, "problem": f"the input ends after {len(frame.body)} of {frame.length} bytes of the body"}
+        return {
+            **found,
+            "problem": f"the input ends after {len(frame.body)} of {frame.length} bytes of the body",
+        }
     if frame.flags & EVENT:
         return _event(frame)
     number = frame.flags & SERIALIZATION

@@ -1,4 +1,4 @@
-"""The command group, and what all commands share: ``--debug``, and how failures end."""
+"""The command group: finds commands by name, and says how failures end."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from typing import Any
 import click
 
 from rpcore import __version__, errors
-from rpcore.cli.failures import CODES, INTERRUPTED, Failure, describe, exit_code_of
+from rpcore.cli.command import debug_option, debugging, write_sections
+from rpcore.cli.failures import EXITS, INTERRUPTED, Failure, describe, exit_code_of
 
 COMMANDS = {
     "completion": "rpcore.cli.completion:completion",
@@ -21,63 +22,47 @@ COMMANDS = {
 }
 """Imported when used: completion must answer quickly, and no command pays for another."""
 
+EXAMPLES = (
+    "rpcore serve myapp:server",
+    "rpcore ls",
+    "rpcore invoke org.demo.UserService.find 42",
+    "rpcore demo",
+)
+
 
 class Commands(click.Group):
-    """A group that imports a subcommand when it is named, and gives each the option ``--debug``."""
+    """A group that imports a command when it is named, and turns exceptions into one line and an exit code."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return sorted(COMMANDS)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        target = COMMANDS.get(cmd_name)
-        if target is None:
+        module, _, name = COMMANDS.get(cmd_name, "").partition(":")
+        if not name:
             return None
-        module, _, name = target.partition(":")
         command: click.Command = getattr(importlib.import_module(module), name)
-        if not any(parameter.name == "debug" for parameter in command.params):
-            command.params.append(_debug_option())
         return command
+
+    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        write_sections(formatter, EXAMPLES, EXITS)
 
     def invoke(self, ctx: click.Context) -> Any:
         try:
             return super().invoke(ctx)
         except errors.RpcError as error:
-            if ctx.meta.get("rpcore.debug"):
+            if debugging():
                 raise
             raise Failure(describe(error), exit_code_of(error)) from error
         except KeyboardInterrupt:
             raise Failure("interrupted", INTERRUPTED) from None
 
 
-def _debug_option() -> click.Option:
-    def remember(ctx: click.Context, parameter: click.Parameter, value: bool) -> None:
-        ctx.meta["rpcore.debug"] = ctx.meta.get("rpcore.debug") or value
-
-    return click.Option(
-        ["--debug"],
-        is_flag=True,
-        expose_value=False,
-        callback=remember,
-        help="Show the traceback of an error.",
-    )
-
-
 @click.command(
-    cls=Commands,
-    params=[_debug_option()],
-    epilog=CODES,
-    context_settings={"help_option_names": ["-h", "--help"]},
+    cls=Commands, params=[debug_option()], context_settings={"help_option_names": ["-h", "--help"]}
 )
 @click.version_option(__version__, prog_name="rpcore", message="%(prog)s %(version)s")
 def rpcore() -> None:
     """Serve, find, call and look at rpcore services.
-
-    \b
-    Examples:
-      rpcore serve myapp:server
-      rpcore ls
-      rpcore invoke org.demo.UserService.find 42
-      rpcore demo
 
     Without --registry the commands use the embedded registry of this machine's user, as Client and Server do.
     """

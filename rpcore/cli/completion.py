@@ -5,22 +5,24 @@ from __future__ import annotations
 import click
 from click.shell_completion import get_completion_class
 
+from rpcore.cli.command import Command
 from rpcore.cli.failures import Failure
 
 
-@click.command()
+@click.command(
+    cls=Command,
+    examples=[
+        "echo 'eval \"$(rpcore completion bash)\"' >> ~/.bashrc",
+        "echo 'eval \"$(rpcore completion zsh)\"' >> ~/.zshrc",
+        "rpcore completion fish > ~/.config/fish/completions/rpcore.fish",
+    ],
+)
 @click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
 @click.pass_context
 def completion(ctx: click.Context, shell: str) -> None:
     """Print the completion script of a shell.
 
     Completes commands, options, and the services and methods that the registry knows.
-
-    \b
-    Examples:
-      echo 'eval "$(rpcore completion bash)"' >> ~/.bashrc
-      echo 'eval "$(rpcore completion zsh)"' >> ~/.zshrc
-      rpcore completion fish > ~/.config/fish/completions/rpcore.fish
     """
     kind = get_completion_class(shell)
     if kind is None:

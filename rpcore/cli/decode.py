@@ -9,6 +9,7 @@ from typing import Any
 
 import click
 
+from rpcore.cli.command import Command
 from rpcore.cli.failures import CALL_FAILED, Failure
 from rpcore.cli.output import print_json
 from rpcore.cli.values import to_json
@@ -18,12 +19,17 @@ HEX = re.compile(rb"(?:0[xX])?(?:[0-9a-fA-F]{2}[\s:,]*)+")
 
 
 @click.command(
-    epilog=f"""\b
-Exit codes:
-  0  everything was a whole frame
-  {CALL_FAILED}  something was not, or a body could not be decoded
-  2  usage: no such file, no hex
-"""
+    cls=Command,
+    examples=[
+        "rpcore decode capture.bin",
+        "rpcore decode dabb e2 00 0000000000000001 00000001 4e",
+        "tcpflow -C port 20880 | rpcore decode --json",
+    ],
+    exits={
+        0: "everything was a whole frame",
+        CALL_FAILED: "something was not, or a body could not be decoded",
+        2: "usage: no such file, no hex",
+    },
 )
 @click.argument("source", metavar="[FILE|HEX|-]", nargs=-1)
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a line for each frame.")
@@ -37,12 +43,6 @@ def decode(ctx: click.Context, source: tuple[str, ...], as_json: bool, shown: in
 
     Reads a FILE (binary, or hex as text), HEX given directly (blanks and colons allowed), or standard input.
     Bytes that are no frame are shown with their offset, and reading goes on at the next frame.
-
-    \b
-    Examples:
-      rpcore decode capture.bin
-      rpcore decode dabb e2 00 0000000000000001 00000001 4e
-      tcpflow -C port 20880 | rpcore decode --json
     """
     found = list(frames(_input(source)))
     for item in found:

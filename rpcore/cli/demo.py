@@ -4,14 +4,21 @@ from __future__ import annotations
 
 import click
 
+from rpcore.cli.command import Command
+
 
 @click.command(
-    epilog="""\b
-Exit codes:
-  0    every call was answered
-  1    a call failed, or a provider did not stop as it should
-  130  interrupted
-"""
+    cls=Command,
+    examples=[
+        "rpcore demo",
+        "rpcore demo --seconds 60 --concurrency 64",
+        "rpcore demo --keep",
+    ],
+    exits={
+        0: "every call was answered",
+        1: "a call failed, or a provider did not stop as it should",
+        130: "interrupted",
+    },
 )
 @click.option("--seconds", metavar="N", type=click.FloatRange(min=4), default=20.0, show_default=True,
               help="How long the consumer searches, over all phases.")  # fmt: skip
@@ -21,20 +28,18 @@ Exit codes:
 @click.option("--plain", is_flag=True, help="Lines instead of a live display, as without a terminal.")
 @click.option("--json", "as_json", is_flag=True, help="Only the results, as JSON.")
 @click.pass_context
-def demo(ctx: click.Context, seconds: float, concurrency: int, keep: bool, plain: bool, as_json: bool) -> None:
+def demo(
+    ctx: click.Context, seconds: float, concurrency: int, keep: bool, plain: bool, as_json: bool
+) -> None:
     """Watch calls survive a SIGKILL, a new provider and a rolling stop.
 
     Builds an index of every module, class and function of the running Python's standard library, serves it by
     three processes over an embedded registry of its own, and searches it at full speed while one provider
     is killed, another started and a third drained.
-
-    \b
-    Examples:
-      rpcore demo
-      rpcore demo --seconds 60 --concurrency 64
-      rpcore demo --keep
     """
     from rpcore.demo.run import Demo
     from rpcore.loops import run
 
-    ctx.exit(run(Demo(seconds=seconds, concurrency=concurrency, keep=keep, plain=plain, as_json=as_json).run()))
+    ctx.exit(
+        run(Demo(seconds=seconds, concurrency=concurrency, keep=keep, plain=plain, as_json=as_json).run())
+    )

@@ -17,16 +17,16 @@ TIMEOUT = 4
 UNREACHABLE = 5
 INTERRUPTED = 130
 
-CODES = f"""\b
-Exit codes:
-  {OK}    it worked
-  {CALL_FAILED}    the call failed: the handler raised, or the provider refused the call
-  {USAGE}    usage or configuration: an option, an argument, an import, an address in use
-  {NO_PROVIDER}    no provider of the service
-  {TIMEOUT}    timeout
-  {UNREACHABLE}    a provider or the registry could not be reached
-  {INTERRUPTED}  interrupted by Ctrl-C
-"""
+EXITS = {
+    OK: "it worked",
+    CALL_FAILED: "the call failed: the handler raised, or the provider refused it",
+    USAGE: "usage or configuration: an option, an argument, an import, an address in use",
+    NO_PROVIDER: "no provider of the service",
+    TIMEOUT: "timeout",
+    UNREACHABLE: "a provider or the registry could not be reached",
+    INTERRUPTED: "interrupted by Ctrl-C",
+}
+"""What the codes mean, for help pages."""
 
 
 class Failure(click.ClickException):
@@ -39,7 +39,7 @@ class Failure(click.ClickException):
 
     def __init__(self, message: str, exit_code: int = USAGE) -> None:
         super().__init__(message)
-        self.exit_code = exit_code
+        self.exit_code = exit_code  # type: ignore[misc]  # click declares it on the class, and means this
 
     def show(self, file: IO[Any] | None = None) -> None:
         click.echo(f"rpcore: {self.message}", file=file or sys.stderr)
@@ -61,7 +61,7 @@ def exit_code_of(error: BaseException) -> int:
 
 
 def describe(error: BaseException) -> str:
-    """The error as it is printed: its class when it is not obvious from the text, its text, and every attempt."""
+    """The error as it is printed: its class, its text, and a line for each attempt when there were several."""
     text = str(error)
     name = type(error).__name__
     return f"{name}: {text}" if text else name

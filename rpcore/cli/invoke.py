@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import importlib
 import importlib.util
-import json
 import sys
 import time
 from collections.abc import Awaitable, Callable, Sequence
@@ -19,8 +17,9 @@ import rpcore
 from rpcore import errors
 from rpcore.abc import Registry
 from rpcore.cli import values
+from rpcore.cli.command import Command
 from rpcore.cli.complete import complete_target
-from rpcore.cli.failures import CALL_FAILED, CODES, NO_PROVIDER, Failure, describe, exit_code_of
+from rpcore.cli.failures import NO_PROVIDER, Failure, describe, exit_code_of
 from rpcore.cli.loading import add_working_directory, load
 from rpcore.cli.output import print_json
 from rpcore.model import Instance, ServiceKey
@@ -31,17 +30,38 @@ FIRST_LIST = 2.0
 """Seconds for which a provider that the registry listed may take to reach the client's own list."""
 
 
-@click.command(context_settings={"ignore_unknown_options": True}, epilog=CODES)
+@click.command(
+    cls=Command,
+    context_settings={"ignore_unknown_options": True},
+    examples=[
+        "rpcore invoke org.demo.UserService.find 42",
+        "rpcore invoke org.demo.UserService.find_all '[1, 2, 3]' --interface api:UserService",
+        'rpcore invoke org.demo.UserService.rename 42 "Ada L." --url dubbo://127.0.0.1:20880',
+        'echo \'{"id": 7, "name": "x"}\' | rpcore invoke org.demo.UserService.store - --json',
+    ],
+)
 @click.argument("target", metavar="SERVICE.METHOD", shell_complete=complete_target)
 @click.argument("arguments", metavar="[ARGUMENT]...", nargs=-1)
-@click.option("--registry", "-r", metavar="URL", help="Where providers are found [default: the embedded registry].")
-@click.option("--url", "-u", "urls", metavar="URL", multiple=True, help="A provider, instead of a registry; repeatable.")
-@click.option("--interface", "-i", metavar="MODULE:CLASS", help="The declared interface, which types the call.")
+@click.option(
+    "--registry", "-r", metavar="URL", help="Where providers are found [default: the embedded registry]."
+)
+@click.option(
+    "--url", "-u", "urls", metavar="URL", multiple=True, help="A provider, instead of a registry; repeatable."
+)
+@click.option(
+    "--interface", "-i", metavar="MODULE:CLASS", help="The declared interface, which types the call."
+)
 @click.option("--group", metavar="NAME", help="Instead of the declared or the only registered one.")
 @click.option("--version", metavar="TEXT", help="Instead of the declared or the only registered one.")
-@click.option("--timeout", "-t", metavar="SECONDS", type=float, help="Of one attempt [default: as declared, or 1].")
-@click.option("--attachment", "-a", "attachments", metavar="NAME=VALUE", multiple=True, help="Sent along; repeatable.")
-@click.option("--json", "as_json", is_flag=True, help="One line with result, attachments and seconds, or the error.")
+@click.option(
+    "--timeout", "-t", metavar="SECONDS", type=float, help="Of one attempt [default: as declared, or 1]."
+)
+@click.option(
+    "--attachment", "-a", "attachments", metavar="NAME=VALUE", multiple=True, help="Sent along; repeatable."
+)
+@click.option(
+    "--json", "as_json", is_flag=True, help="One line with result, attachments and seconds, or the error."
+)
 def invoke(
     target: str,
     arguments: tuple[str, ...],
@@ -61,13 +81,6 @@ def invoke(
 
     The call is typed (arguments checked and defaulted here, declared timeouts and exceptions in force) by
     --interface, or by SERVICE itself when that is the Python path of its interface. Otherwise it is untyped.
-
-    \b
-    Examples:
-      rpcore invoke org.demo.UserService.find 42
-      rpcore invoke org.demo.UserService.find_all '[1, 2, 3]' --interface api:UserService
-      rpcore invoke org.demo.UserService.rename 42 "Ada L." --url dubbo://127.0.0.1:20880
-      echo '{"id": 7, "name": "x"}' | rpcore invoke org.demo.UserService.store - --json
     """
     service, _, method = target.rpartition(".")
     if not service or not method:
@@ -193,9 +206,7 @@ class _Call:
         instances = await registry.instances()
         keys = {i.service for i in instances if i.service.interface == self.interface}
         fitting = {
-            key
-            for key in keys
-            if self.group in (None, key.group) and self.version in (None, key.version)
+            key for key in keys if self.group in (None, key.group) and self.version in (None, key.version)
         }
         if not fitting:
             raise Failure(_nobody(self.interface, keys, instances, registry.url), NO_PROVIDER)

@@ -12,8 +12,9 @@ from typing import Any
 import click
 
 from rpcore.abc import Registry
+from rpcore.cli.command import Command
 from rpcore.cli.complete import complete_service
-from rpcore.cli.failures import CODES, NO_PROVIDER, Failure
+from rpcore.cli.failures import NO_PROVIDER, Failure
 from rpcore.cli.output import print_json, print_table, rich_table
 from rpcore.cluster.warmup import age_of, weight_at
 from rpcore.loops import run
@@ -23,10 +24,19 @@ from rpcore.registry import connect
 COLUMNS = ("SERVICE", "VERSION", "GROUP", "ADDRESS", "WEIGHT", "TAG", "APPLICATION", "AGE", "METHODS")
 
 
-@click.command(epilog=CODES)
+@click.command(
+    cls=Command,
+    examples=[
+        "rpcore ls",
+        "rpcore ls 'org.demo.*' --watch",
+        "rpcore ls org.demo.UserService --json --registry file:///run/users/registry",
+    ],
+)
 @click.argument("services", metavar="[SERVICE]...", nargs=-1, shell_complete=complete_service)
 @click.option("--registry", "-r", metavar="URL", help="Where to look [default: the embedded registry].")
-@click.option("--json", "as_json", is_flag=True, help="One JSON array; with --watch one a line for each change.")
+@click.option(
+    "--json", "as_json", is_flag=True, help="One JSON array; with --watch one a line for each change."
+)
 @click.option("--watch", "-w", is_flag=True, help="Go on showing changes until Ctrl-C.")
 @click.option("--interval", metavar="SECONDS", type=click.FloatRange(min=0.05), default=1.0, show_default=True,
               help="Between looks with --watch.")  # fmt: skip
@@ -35,12 +45,6 @@ def ls(services: tuple[str, ...], registry: str | None, as_json: bool, watch: bo
 
     SERVICE limits the list to these interfaces; * and ? stand for any text. A weight such as 12/100 is that
     of a provider which is still warming up. Naming services none of which has a provider ends with exit code 3.
-
-    \b
-    Examples:
-      rpcore ls
-      rpcore ls 'org.demo.*' --watch
-      rpcore ls org.demo.UserService --json --registry file:///run/users/registry
     """
     if watch:
         run(_watch(connect(registry), services, as_json, interval))
@@ -141,7 +145,9 @@ def describe(instance: Instance) -> dict[str, Any]:
         "version": instance.service.version,
         "address": instance.address,
         "weight": instance.weight,
-        "effective_weight": instance.weight if age is None else weight_at(age, instance.weight, instance.warmup),
+        "effective_weight": instance.weight
+        if age is None
+        else weight_at(age, instance.weight, instance.warmup),
         "warmup": instance.warmup,
         "tag": instance.tag,
         "application": instance.application,

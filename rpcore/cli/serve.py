@@ -8,7 +8,8 @@ from typing import Any
 
 import click
 
-from rpcore.cli.failures import CODES, Failure
+from rpcore.cli.command import Command
+from rpcore.cli.failures import Failure
 from rpcore.cli.loading import load
 from rpcore.loops import new_runner
 from rpcore.server import Server
@@ -16,9 +17,17 @@ from rpcore.server import Server
 LEVELS = ["debug", "info", "warning", "error"]
 
 
-@click.command(epilog=CODES)
+@click.command(
+    cls=Command,
+    examples=[
+        "rpcore serve users.main:server",
+        "rpcore serve users.main:make_server --port 0 --registry file:///run/users/registry",
+    ],
+)
 @click.argument("target", metavar="MODULE:OBJECT")
-@click.option("--host", metavar="HOST", help='Address to listen on; "" for all, unix:/path for a Unix socket.')
+@click.option(
+    "--host", metavar="HOST", help='Address to listen on; "" for all, unix:/path for a Unix socket.'
+)
 @click.option("--port", "-p", metavar="PORT", type=int, help="0 picks a free one.")
 @click.option("--registry", "-r", metavar="URL", help="Where to register, instead of where the server says.")
 @click.option("--no-register", is_flag=True, help="Serve without registering anywhere.")
@@ -37,11 +46,6 @@ def serve(
 
     OBJECT is a Server, or a function (also async) or class that returns one when called without arguments.
     Modules of the current directory can be imported. Options replace what the Server was constructed with.
-
-    \b
-    Examples:
-      rpcore serve users.main:server
-      rpcore serve users.main:make_server --port 0 --registry file:///run/users/registry
     """
     logging.basicConfig(
         level=log_level.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s", datefmt="%H:%M:%S"
@@ -66,6 +70,8 @@ async def _serve(target: str, **changes: Any) -> None:
     if inspect.isawaitable(server):
         server = await server
     if not isinstance(server, Server):
-        raise Failure(f"{target!r} is a {type(server).__name__}: expected a rpcore.Server or a function that makes one")
+        raise Failure(
+            f"{target!r} is a {type(server).__name__}: expected a rpcore.Server or a function that makes one"
+        )
     server.configure(**changes)
     await server.serve()
