@@ -19,6 +19,7 @@ from rpcore.filters import in_order
 from rpcore.model import Instance, Options, ServiceKey
 from rpcore.options import Layer, OptionValues, layer, validate
 from rpcore.reference import Referral
+from rpcore.report import ServiceReport
 from rpcore.service import InterfaceSpec, interface_spec
 from rpcore.transport import Pool, loop_engine, parse_address, raised
 
@@ -337,6 +338,10 @@ class Client:
             finally:
                 for referral in missing:
                     referral.on_change = None
+
+    def report(self) -> tuple[ServiceReport, ...]:
+        """What this client did and which providers it sees, one entry per ``refer``, in their order."""
+        return tuple(referral.report() for referral in self._referrals)
 
     async def aclose(self) -> None:
         """Close everything. Calls in flight fail as maybe executed. Idempotent."""
