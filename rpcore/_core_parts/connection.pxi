@@ -330,6 +330,7 @@ cdef class Connection:
                     body, PyBytes_AS_STRING(entry.prefix), n) == 0:
                 r.p += n
             else:
+                entry = None        # if it is not found, errors must not name the method called before
                 entry = self._find_entry(r, body)
                 self.last_entry = entry
             request = Request.__new__(Request)
@@ -369,7 +370,7 @@ cdef class Connection:
         cdef Entry entry
         cdef Py_ssize_t count = read_array(r)
         if count != 7:
-            raise errors.DecodeError(f"expected an array of 7, got {count}", path="request")
+            raise errors.DecodeError(f"expected an array of 7, got {count}")
         path, version, group, method = read_str(r), read_str(r), read_str(r), read_str(r)
         entry = self.dispatch.find(PyBytes_FromStringAndSize(<const char*>body, r.p - body))
         if entry is None:
@@ -387,8 +388,8 @@ cdef class Connection:
         else:
             code = "arguments"
         text = str(error)
-        if entry is not None and code == "arguments":
-            text = f"{entry.service}.{entry.method}: {text}"
+        if code == "arguments":
+            text = f"{entry.service}.{entry.method}: {text}" if entry is not None else f"unreadable request: {text}"
         self.send_status(id, serialization, STATUS_BAD_REQUEST, code, text)
 
     cdef int send_reply(self, Request request, object value, object error) except -1:
