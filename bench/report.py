@@ -117,13 +117,13 @@ def _cell_table(cell: Cell, measured: dict[str, Any]) -> str:
         rates = [window["rate"] for window in own]
         middle = {key: statistics.median(window[key] for window in own) for key in own[0] if key != "cell"}
         row = [name, f"{middle['rate']:,.0f}"]
-        row += [_number(ratio(windows, name, reference)) for reference in references]
+        row += [number(ratio(windows, name, reference)) for reference in references]
         disturbed = "*" if middle["disturbed"] > DISTURBED else ""
         row.append(f"{(max(rates) - min(rates)) / middle['rate']:.0%}{disturbed}")
-        row += [_number(middle[key]) for key in ("p50_us", "p99_us", "client_cpu_us", "server_cpu_us")]
-        row += [_number(counts.get(name, {}).get(side)) for side in ("client", "server")]
+        row += [number(middle[key]) for key in ("p50_us", "p99_us", "client_cpu_us", "server_cpu_us")]
+        row += [number(counts.get(name, {}).get(side)) for side in ("client", "server")]
         rows.append(row)
-    return f"## {cell}: {TITLES[cell.workload]}, {cell.inflight} in flight\n\n{_markdown(rows)}\n"
+    return f"## {cell}: {TITLES[cell.workload]}, {cell.inflight} in flight\n\n{markdown(rows)}\n"
 
 
 def _target_table(cells: dict[str, Any]) -> str | None:
@@ -138,19 +138,26 @@ def _target_table(cells: dict[str, Any]) -> str | None:
             verdict = "reached"
         elif not target.least:
             verdict = "not yet"
-        goals = [_number(target.least or None), _number(target.reach)]
-        rows.append([f"{target.peer} {target.cell}", target.reference, *goals, _number(measured), verdict])
-    return f"## What rpcore must reach\n\n{_markdown(rows)}\n" if len(rows) > 1 else None
+        goals = [number(target.least or None), number(target.reach)]
+        rows.append([f"{target.peer} {target.cell}", target.reference, *goals, number(measured), verdict])
+    return f"## What rpcore must reach\n\n{markdown(rows)}\n" if len(rows) > 1 else None
 
 
-def _number(value: float | None) -> str:
-    """Three digits."""
-    if value is None:
-        return ""
-    return f"{value:,.0f}" if value >= 100 else f"{value:.1f}" if value >= 10 else f"{value:.2f}"
+def number(value: float | str | None) -> str:
+    """Three digits; words as they are."""
+    if value is None or isinstance(value, str):
+        return value or ""
+    size = abs(value)
+    return (
+        f"{value:,.0f}"
+        if size >= 100 or size == int(size)
+        else f"{value:.1f}"
+        if size >= 10
+        else f"{value:.2f}"
+    )
 
 
-def _markdown(rows: list[list[str]]) -> str:
+def markdown(rows: list[list[str]]) -> str:
     """A table whose columns line up as plain text too: the first to the left, numbers to the right."""
     widths = [max(len(row[n]) for row in rows) for n in range(len(rows[0]))]
 

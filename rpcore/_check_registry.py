@@ -332,11 +332,9 @@ async def listing(bench: Bench) -> None:
 
 async def close_registry(bench: Bench) -> None:
     """``aclose`` takes back what was registered, ends subscriptions, works twice; a new object can follow."""
-    async with bench.registry() as consumer:
+    async with bench.registry() as consumer, bench.registry() as provider:
         log, ended = Log(), Log()
         await consumer.subscribe(bench.service, log)
-        provider = bench.make()
-        await provider.start()
         await provider.subscribe(bench.service, ended)
         await provider.register(bench.instance(1))
         await provider.register(bench.instance(2))

@@ -1,10 +1,14 @@
 # What other Cython modules of rpcore may use of the codec. The plan nodes themselves stay private to _codec.pyx:
 # they are made by plan.py through their Python constructors and used through the two methods of Plan.
 
+cimport cython
+
+
 cdef enum:
     LARGE = 32768  # bytes values from this size on travel by reference: never copied into, or out of, a buffer
 
 
+@cython.final
 cdef class Limits:
     cdef readonly Py_ssize_t payload
     cdef readonly int depth
@@ -12,6 +16,7 @@ cdef class Limits:
     cdef readonly Py_ssize_t memory
 
 
+@cython.final
 cdef class Writer:
     cdef char* buf
     cdef Py_ssize_t pos
@@ -29,6 +34,7 @@ cdef class Writer:
     cdef int truncate(self, Py_ssize_t pos, Py_ssize_t npieces) except -1
 
 
+@cython.final
 cdef class Reader:
     cdef const unsigned char* p
     cdef const unsigned char* end
@@ -50,6 +56,7 @@ cdef class Plan:
     cdef str describe(self)
 
 
+@cython.final
 cdef class ArgsPlan:
     cdef readonly tuple names
     cdef readonly tuple plans
@@ -60,6 +67,7 @@ cdef class ArgsPlan:
     cdef tuple decode_args(self, Reader r)
 
 
+@cython.final
 cdef class ExceptionPlan(Plan):
     cdef readonly str wire_name
     cdef readonly object cls
@@ -67,6 +75,7 @@ cdef class ExceptionPlan(Plan):
     cdef object build                   # (cls, args) -> exception, for what arrives as `args`
 
 
+@cython.final
 cdef class Scanner:
     cdef readonly Py_ssize_t want       # payload length of the large bin whose header was just passed; 0: none
     cdef int state

@@ -43,6 +43,7 @@ cdef class Engine:
     cdef unsigned long thread            # the thread whose loop we belong to; 0 in a forked child
     cdef bint direct                     # a loop callback of ours is running and no task is: tasks may be stepped
     cdef bint feeding                    # input is being consumed: output leaves when that ends
+    cdef double now                      # when the loop callback of ours that is running began
     cdef bint flush_scheduled
     cdef readonly list dirty                      # connections with output to flush at the end of the tick
     cdef readonly bint blocking
@@ -85,7 +86,7 @@ cdef class Entry:
     cdef object handler
     cdef ArgsPlan args
     cdef Plan result
-    cdef tuple errors
+    cdef readonly tuple errors
     cdef readonly Gauge gauge
     cdef public bint cancellable
     cdef public Py_ssize_t payload       # largest body of a request or reply

@@ -326,12 +326,12 @@ class Client:
                 names = ", ".join(str(r.key) for r in missing)
                 where = ", ".join(r.url for r in self._registries)
                 raise errors.NoProvider(f"no provider after {timeout:g} s: {names} (registry {where})")
-            changed = self._loop.create_future()
+            changed = asyncio.Event()
             for referral in missing:
-                referral.on_change = lambda: changed.done() or changed.set_result(None)
+                referral.on_change = changed.set
             try:
                 async with asyncio.timeout_at(deadline):
-                    await changed
+                    await changed.wait()
             except TimeoutError:
                 pass
             finally:

@@ -204,9 +204,7 @@ def _signature(function: FunctionType, where: str, *, blocking: bool) -> inspect
         if parameter.annotation is inspect.Parameter.empty:
             raise ConfigurationError(f"{place} has no type hint")
     if signature.return_annotation is inspect.Signature.empty:
-        raise ConfigurationError(
-            f"{where}: the return type hint is missing; for no value write `-> None`"
-        )
+        raise ConfigurationError(f"{where}: the return type hint is missing; for no value write `-> None`")
     return signature.replace(parameters=parameters[1:])
 
 

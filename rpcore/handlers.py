@@ -14,9 +14,9 @@ from typing import Any
 
 from rpcore.assignable import contradicts
 from rpcore.errors import ConfigurationError
-from rpcore.scope import evaluate
 from rpcore.model import MethodSpec, Parameter
 from rpcore.options import nearest
+from rpcore.scope import evaluate
 
 _EMPTY = inspect.Parameter.empty
 _POSITIONAL_ONLY = inspect.Parameter.POSITIONAL_ONLY

@@ -1,10 +1,11 @@
-"""From a hint to the plan that encodes and decodes it. One ``_Compiler`` run per annotation tree; nothing is looked up per value.
+"""From a hint to the plan that encodes and decodes it.
 
-``_Compiler.node`` dispatches on what the hint is (alias, union, generic, class) and answers with a ``_Node``: the plan, plus the
-two facts a union needs about its members: which Python types it encodes and what its values look like on the wire.
-Records are remembered while they are being compiled, so that they may contain themselves.
+``_Compiler.node`` dispatches on what the hint is (alias, union, class) and answers with a ``_Node``: the plan,
+plus what a union must know about its members: which Python types they encode, and how their values start on the
+wire. Records are remembered while they are being compiled, so that they may contain themselves.
 
-To teach it another scalar type, add a line to ``_SCALARS`` or ``_NAMED``; another kind of record is an adapter (records.py).
+To teach it another scalar type, add a line to ``_SCALARS`` or ``_NAMED``; another kind of record is an adapter
+(records.py).
 """
 
 from __future__ import annotations
@@ -13,49 +14,30 @@ import collections.abc
 import enum
 import types
 import typing
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, TypeVar, get_args, get_origin
 
 from rpcore import _codec
-from rpcore._codec import ANY, REQUIRED, ArgsPlan, ExceptionPlan, Plan
+from rpcore._codec import ANY, OMIT, REQUIRED, ArgsPlan, ExceptionPlan, Plan
+from rpcore.class_hints import (
+    bind,
+    class_hints,
+    fingerprint,
+    function_hints,
+    is_alias,
+    is_union,
+    mentioned,
+    plain,
+    required_by,
+    substitute,
+    unbound,
+    union_members,
+    wire_of,
+)
 from rpcore.errors import ConfigurationError
-from rpcore.class_hints import Bindings, bind, class_hints, function_hints, substitute
 from rpcore.model import Parameter
 from rpcore.records import Record, describe, describe_exception, dto, register_adapter, wire_name
-from rpcore.types import Name
-
-_NONE, _BOOL, _INT, _FLOAT, _STR, _BYTES, _LIST, _DICT, _EXT = _codec.KINDS[:9]
-_ALL = frozenset(_codec.KINDS[:9])
-
-
-@dataclass(frozen=True, slots=True)
-class _Node:
-    """A plan, with what a union must know to choose it."""
-
-    plan: Plan
-    types: tuple[type, ...]
-    kinds: frozenset[str]
-    """What its values start with on the wire, in the words of errors."""
-    hashable: bool = True
-    record: _Shape | None = None
-
-
-@dataclass(slots=True)
-class _Shape:
-    """A record being compiled: its plan may be referred to before it is defined."""
-
-    cls: type
-    plan: _codec.RecordPlan
-    record: Record
-    hints: Mapping[str, Any]
-    wires: Mapping[str, str]
-    """Attribute -> wire name."""
-
-    @property
-    def tag(self) -> str:
-        info = dto(self.cls)
-        return info.tag or self.record.tag or info.name or self.cls.__name__
 
 
 def compile_type(hint: Any, *, naming: str = "", root: str = "result") -> Plan:
@@ -90,31 +72,32 @@ def compile_args(parameters: Sequence[Parameter], *, naming: str = "") -> ArgsPl
             plans.append(compiler.node(p.hint).plan)
         except ConfigurationError as error:
             raise ConfigurationError(f"parameter {p.name!r}: {error.message}") from error
-    return ArgsPlan(
-        tuple(p.name for p in parameters),
-        tuple(plans),
-        tuple(REQUIRED if p.required else p.default for p in parameters),
-    )
+    defaults = [REQUIRED if p.required else p.default for p in parameters]
+    return ArgsPlan([p.name for p in parameters], plans, defaults)
 
 
 def compile_exception(cls: type[BaseException], *, naming: str = "") -> ExceptionPlan:
-    """The plan of a declared business exception; see ``ExceptionPlan`` for what of it travels."""
+    """The plan of a declared business exception; ``ExceptionPlan`` says what of it travels.
+
+    Raises:
+        ConfigurationError: a hint is not supported; the text says which and where.
+    """
     compiler = _Compiler(naming)
     record = describe_exception(cls)
     fields = None
     if record is not None:
-        hints: Mapping[str, Any]
-        if isinstance(cls.__init__, types.FunctionType) and not hasattr(cls, "__dataclass_fields__"):
+        init = cls.__init__
+        if isinstance(init, types.FunctionType) and not hasattr(cls, "__dataclass_fields__"):
             owner = next(base for base in cls.__mro__ if "__init__" in base.__dict__)
-            hints = function_hints(cls.__init__, owner, compiler.names)
+            hints = function_hints(init, owner, {})
         else:
-            hints = class_hints(cls, {f.name for f in record.fields}, {}, compiler.names)
-        fields = compiler.define(cls, record, hints).plan
+            hints = class_hints(cls, {f.name for f in record.fields}, {}, {})
+        fields = compiler.define(cls, record, hints, cls).plan
     return ExceptionPlan(cls, dto(cls).name or cls.__name__, fields, _rebuild)
 
 
 def _rebuild(cls: type[BaseException], args: Sequence[Any]) -> BaseException:
-    """An exception from its ``args``. An ``__init__`` of its own has made them from something else, so it does not run again."""
+    """An exception from its ``args``. An ``__init__`` of its own has made them, so it does not run again."""
     if not isinstance(cls.__init__, types.FunctionType):
         return cls(*args)
     error = cls.__new__(cls, *args)
@@ -124,27 +107,65 @@ def _rebuild(cls: type[BaseException], args: Sequence[Any]) -> BaseException:
 
 def camel(name: str) -> str:
     """``user_id`` -> ``userId``; leading and trailing underscores stay."""
-    head = len(name) - len(name.lstrip("_"))
-    first, *rest = name[head:].split("_") if name[head:] else [""]
-    return name[:head] + first + "".join(part[:1].upper() + part[1:] if part else "_" for part in rest)
+    bare = name.strip("_")
+    start = name.index(bare)
+    first, *rest = bare.split("_")
+    return name[:start] + first + "".join(p[:1].upper() + p[1:] for p in rest) + name[start + len(bare) :]
 
 
 _NAMINGS: Mapping[str, Callable[[str], str]] = types.MappingProxyType({"": str, "camel": camel})
 
-_SCALARS: Mapping[Any, _Node] = types.MappingProxyType({
-    int: _Node(_codec.IntPlan(), (int,), frozenset({_INT})),
-    float: _Node(_codec.FloatPlan(), (float, int), frozenset({_FLOAT, _INT})),
-    str: _Node(_codec.StrPlan(), (str,), frozenset({_STR})),
-    bool: _Node(_codec.BoolPlan(), (bool,), frozenset({_BOOL})),
-    type(None): _Node(_codec.NonePlan(), (type(None),), frozenset({_NONE})),
-    bytes: _Node(_codec.BytesPlan(), (bytes,), frozenset({_BYTES})),
-    bytearray: _Node(_codec.BytearrayPlan(), (bytearray,), frozenset({_BYTES}), hashable=False),
-    memoryview: _Node(_codec.MemoryviewPlan(), (memoryview,), frozenset({_BYTES})),
-})
+_NONE, _BOOL, _INT, _FLOAT, _STR, _BYTES, _LIST, _DICT, _EXT = _codec.KINDS[:9]
+_ALL = frozenset(_codec.KINDS[:9])
 
 
-def _text(cls: Any, format: Callable[[Any], str], parse: Callable[[str], Any], but_not: Any = None) -> _Node:
-    return _Node(_codec.TextPlan(cls, format, parse, but_not), (cls,), frozenset({_STR}))
+@dataclass(slots=True)
+class _Shape:
+    """A record being compiled: its plan may be referred to before it is defined."""
+
+    cls: type
+    plan: _codec.RecordPlan
+    record: Record
+    hints: Mapping[str, Any]
+    """Attribute -> its resolved hint."""
+    wires: Mapping[str, str]
+    """Attribute -> its wire name."""
+
+    @property
+    def tag(self) -> str:
+        info = dto(self.cls)
+        return info.tag or self.record.tag or info.name or self.cls.__name__
+
+
+@dataclass(frozen=True, slots=True)
+class _Node:
+    """A plan, with what a union must know to choose it."""
+
+    plan: Plan
+    types: tuple[type, ...]
+    """Whose instances it encodes."""
+    kinds: frozenset[str]
+    """How its values start on the wire: some of ``_codec.KINDS``; none for an alias that is not known yet."""
+    hashable: bool = True
+    shape: _Shape | None = None
+
+
+_SCALARS: Mapping[Any, _Node] = types.MappingProxyType(
+    {
+        int: _Node(_codec.IntPlan(), (int,), frozenset({_INT})),
+        float: _Node(_codec.FloatPlan(), (float, int), frozenset({_FLOAT, _INT})),
+        str: _Node(_codec.StrPlan(), (str,), frozenset({_STR})),
+        bool: _Node(_codec.BoolPlan(), (bool,), frozenset({_BOOL})),
+        type(None): _Node(_codec.NonePlan(), (type(None),), frozenset({_NONE})),
+        bytes: _Node(_codec.BytesPlan(), (bytes,), frozenset({_BYTES})),
+        bytearray: _Node(_codec.BytearrayPlan(), (bytearray,), frozenset({_BYTES}), hashable=False),
+        memoryview: _Node(_codec.MemoryviewPlan(), (memoryview,), frozenset({_BYTES})),
+    }
+)
+
+
+def _text(cls: Any, to_text: Callable[[Any], str], parse: Callable[[str], Any], but_not: Any = None) -> _Node:
+    return _Node(_codec.TextPlan(cls, to_text, parse, but_not), (cls,), frozenset({_STR}))
 
 
 def _date(cls: Any) -> _Node:
@@ -154,57 +175,61 @@ def _date(cls: Any) -> _Node:
 
 
 # By name, so that a program that never uses decimal or uuid does not import them.
-_NAMED: Mapping[tuple[str, str], Callable[[Any], _Node]] = types.MappingProxyType({
-    ("datetime", "datetime"): lambda cls: _Node(_codec.DatetimePlan(), (cls,), frozenset({_STR, _EXT})),
-    ("datetime", "date"): _date,
-    ("datetime", "time"): lambda cls: _text(cls, cls.isoformat, cls.fromisoformat),
-    ("datetime", "timedelta"): lambda cls: _text(
-        cls, _codec.format_duration, lambda text: _codec.parse_duration(cls, text)
-    ),
-    ("decimal", "Decimal"): lambda cls: _text(cls, str, cls),
-    ("uuid", "UUID"): lambda cls: _text(cls, str, lambda text: _codec.parse_uuid(cls, text)),
-})
+_NAMED: Mapping[tuple[str, str], Callable[[Any], _Node]] = types.MappingProxyType(
+    {
+        ("datetime", "datetime"): lambda cls: _Node(
+            _codec.DatetimePlan(), (cls,), frozenset({_STR, _EXT})
+        ),
+        ("datetime", "date"): _date,
+        ("datetime", "time"): lambda cls: _text(cls, cls.isoformat, cls.fromisoformat),
+        ("datetime", "timedelta"): lambda cls: _text(
+            cls, _codec.format_duration, lambda text: _codec.parse_duration(cls, text)
+        ),
+        ("decimal", "Decimal"): lambda cls: _text(cls, str, cls),
+        ("uuid", "UUID"): lambda cls: _text(cls, str, lambda text: _codec.parse_uuid(cls, text)),
+    }
+)
 
 _LISTS = (list, collections.abc.Sequence, collections.abc.MutableSequence, collections.abc.Collection)
 _SETS = (set, frozenset, collections.abc.Set, collections.abc.MutableSet)
 _DICTS = (dict, collections.abc.Mapping, collections.abc.MutableMapping)
-_WRAPPERS = ("Required", "NotRequired", "ReadOnly", "Final")
+_WIRE_SCALARS = (str, int, bool, float, bytes, type(None))
 
 
 @dataclass(slots=True)
 class _Compiler:
-    """Compiles hints that belong together; the same record compiles once."""
+    """Compiles hints that belong together; a record among them compiles once."""
 
     naming: str
     names: dict[str, Any] = field(default_factory=dict)
     """Classes met so far, for hints that name them where Python would not find them."""
-    records: dict[Any, _Shape] = field(default_factory=dict)
+    shapes: dict[Any, _Shape] = field(default_factory=dict)
     aliases: dict[Any, _codec.DeferredPlan] = field(default_factory=dict)
+    """Aliases being compiled."""
     inside: list[_Shape] = field(default_factory=list)
     """Records being compiled, outermost first, for ``Self``."""
 
     def learn(self, hint: Any) -> None:
         """Remember the classes that a hint mentions."""
-        for part in (hint, *_parts(hint)):
-            if isinstance(part, type):
-                self.names.setdefault(part.__name__, part)
+        for cls in mentioned(hint):
+            self.names.setdefault(cls.__name__, cls)
 
     def node(self, hint: Any) -> _Node:
         """The node of any hint."""
-        hint = _plain(hint)
-        if hint is Any or hint is object:
-            return _Node(ANY, (object,), _ALL, hashable=True)
-        if hint is None:
-            hint = type(None)
+        hint = plain(hint)
         origin = get_origin(hint)
-        if origin is typing.Union or origin is types.UnionType:
-            return self.union(hint)
+        if hint is Any or hint is object:
+            return _Node(ANY, (object,), _ALL)
+        if hint is None:
+            return _SCALARS[type(None)]
+        if is_union(hint):
+            return self.of_union(hint)
         if origin is Literal:
-            return self.literal(hint)
-        if _is_alias(hint) or _is_alias(origin):
-            return self.alias(hint)
+            return self.of_literal(hint)
+        if is_alias(hint) or is_alias(origin):
+            return self.of_alias(hint)
         if isinstance(hint, TypeVar):
-            return self.node(_unbound(hint))
+            return self.node(unbound(hint))
         if hint is typing.LiteralString:
             return _SCALARS[str]
         if hint is typing.Self and self.inside:
@@ -216,55 +241,56 @@ class _Compiler:
 
     def of_class(self, cls: type, args: tuple[Any, ...], hint: Any) -> _Node:
         """The node of a class, with the arguments in its brackets."""
-        if not args and cls in _SCALARS:
+        if cls in _SCALARS:
             return _SCALARS[cls]
         named = _NAMED.get((cls.__module__, cls.__qualname__))
         if named is not None:
             return named(cls)
         if cls in _LISTS:
-            return self.sequence(cls, args)
+            return self.of_list(cls, args)
         if cls is tuple:
-            return self.tuple(args, hint)
+            return self.of_tuple(args, hint)
         if cls in _SETS:
-            return self.set(cls, args, hint)
+            return self.of_set(cls, args, hint)
         if cls in _DICTS:
-            return self.mapping(cls, args, hint)
+            return self.of_dict(cls, args, hint)
         if issubclass(cls, enum.Enum):
-            return self.enum(cls)
+            return self.of_enum(cls)
         record = describe(cls)
         if record is not None:
-            return self.record(cls, args, record)
+            return self.of_record(cls, args, record)
         raise ConfigurationError(
-            f"{_name(hint)} is not a type that can be sent; make it a dataclass, or see rpcore.plan.register_adapter"
+            f"{_name(hint)} is not a type that can be sent; make it a dataclass, or see "
+            f"rpcore.plan.register_adapter"
         )
 
     # ---- collections
 
-    def sequence(self, cls: type, args: tuple[Any, ...]) -> _Node:
+    def of_list(self, cls: type, args: tuple[Any, ...]) -> _Node:
         item = self.node(args[0] if args else Any)
-        return _Node(_codec.ListPlan(item.plan, cls, cls.__name__), (cls,), frozenset({_LIST}), hashable=False)
+        plan = _codec.ListPlan(item.plan, cls, cls.__name__)
+        return _Node(plan, (cls,), frozenset({_LIST}), hashable=False)
 
-    def tuple(self, args: tuple[Any, ...], hint: Any) -> _Node:
-        kinds = frozenset({_LIST})
-        if not args and hint is tuple:
-            return _Node(_codec.VariadicTuplePlan(ANY), (tuple,), kinds)
+    def of_tuple(self, args: tuple[Any, ...], hint: Any) -> _Node:
+        if hint is tuple:
+            args = (Any, ...)
         if len(args) == 2 and args[1] is ...:
             item = self.node(args[0])
-            return _Node(_codec.VariadicTuplePlan(item.plan), (tuple,), kinds, hashable=item.hashable)
-        items = [self.node(arg) for arg in args if arg != ()]
-        hashable = all(item.hashable for item in items)
-        return _Node(_codec.TuplePlan(*(item.plan for item in items)), (tuple,), kinds, hashable=hashable)
+            plan: Plan = _codec.VariadicTuplePlan(item.plan)
+            return _Node(plan, (tuple,), frozenset({_LIST}), hashable=item.hashable)
+        items = [self.node(arg) for arg in args if arg != ()]  # typing.Tuple[()] has the argument ()
+        plan = _codec.TuplePlan(*(item.plan for item in items))
+        return _Node(plan, (tuple,), frozenset({_LIST}), hashable=all(item.hashable for item in items))
 
-    def set(self, cls: type, args: tuple[Any, ...], hint: Any) -> _Node:
+    def of_set(self, cls: type, args: tuple[Any, ...], hint: Any) -> _Node:
         item = self.node(args[0] if args else Any)
         if not item.hashable:
             raise ConfigurationError(f"{_name(hint)}: its elements are not hashable")
         made = frozenset if cls is frozenset else set
-        taken = collections.abc.Set if cls is collections.abc.Set else cls
-        plan = _codec.SetPlan(item.plan, taken, made, cls.__name__)
-        return _Node(plan, (taken,), frozenset({_LIST}), hashable=made is frozenset)
+        plan = _codec.SetPlan(item.plan, cls, made, cls.__name__)
+        return _Node(plan, (cls,), frozenset({_LIST}), hashable=made is frozenset)
 
-    def mapping(self, cls: type, args: tuple[Any, ...], hint: Any) -> _Node:
+    def of_dict(self, cls: type, args: tuple[Any, ...], hint: Any) -> _Node:
         key, value = (self.node(arg) for arg in (args or (Any, Any)))
         if not key.hashable:
             raise ConfigurationError(f"{_name(hint)}: its keys are not hashable")
@@ -273,190 +299,189 @@ class _Compiler:
 
     # ---- few known values
 
-    def enum(self, cls: type[enum.Enum]) -> _Node:
-        members = cls.__members__
-        scalars = all(type(m._value_) in _WIRE_SCALARS for m in members.values())
-        by_name = not scalars
-        wires = {name: name if by_name else m._value_ for name, m in members.items()}
-        used = {type(wire) for wire in wires.values()}
-        base = _SCALARS[used.pop()].plan if len(used) == 1 else ANY
+    def of_enum(self, cls: type[enum.Enum]) -> _Node:
+        """By value when all values are plain ones; by name otherwise. Flags are ints, of any combination."""
         flags = issubclass(cls, enum.Flag)
+        members = cls.__members__
+        by_name = not all(type(m.value) in _WIRE_SCALARS for m in members.values())
+        wires = {name: name if by_name else m.value for name, m in members.items()}
+        used = {type(wire) for wire in wires.values()} or {int}
+        base = _SCALARS[used.pop()].plan if len(used) == 1 else ANY
+        own = {name for c in cls.__mro__ if c.__module__ != "enum" for name in c.__dict__}
         plan = _codec.EnumPlan(
             cls,
             _SCALARS[int].plan if flags else base,
             {(type(wire), wire): members[name] for name, wire in wires.items()},
             by_name=by_name,
-            open=flags or "_missing_" in _own_names(cls),
+            open=flags or "_missing_" in own,
         )
         return _Node(plan, (cls,), frozenset({_INT}) if flags else _kinds(wires.values()))
 
-    def literal(self, hint: Any) -> _Node:
+    def of_literal(self, hint: Any) -> _Node:
         wires = [(value, _literal_wire(value)) for value in get_args(hint)]
         for value, wire in wires:
             if type(wire) not in _WIRE_SCALARS:
                 raise ConfigurationError(f"{hint!r}: {value!r} cannot be sent as a literal")
-        return _Node(
-            _codec.LiteralPlan(*wires), tuple({type(value) for value, _ in wires}), _kinds(wire for _, wire in wires)
-        )
+        plan = _codec.LiteralPlan(*wires)
+        return _Node(plan, tuple({type(value) for value, _ in wires}), _kinds(wire for _, wire in wires))
 
     # ---- records
 
-    def record(self, cls: type, args: tuple[Any, ...], record: Record) -> _Node:
-        bindings: Bindings = bind(cls, args)
-        key = (cls, tuple(_fingerprint(arg) for arg in args))
-        shape = self.records.get(key)
-        if shape is None:
-            self.names.setdefault(cls.__name__, cls)
-            for arg in args:
-                self.learn(arg)
-            return self.define(cls, record, class_hints(cls, {f.name for f in record.fields}, bindings, self.names), key)
-        return _record_node(shape)
+    def of_record(self, cls: type, args: tuple[Any, ...], record: Record) -> _Node:
+        key = (cls, tuple(fingerprint(arg) for arg in args))
+        shape = self.shapes.get(key)
+        if shape is not None:
+            return _record_node(shape)
+        self.names.setdefault(cls.__name__, cls)
+        hints = class_hints(cls, {f.name for f in record.fields}, bind(cls, args), self.names)
+        return self.define(cls, record, hints, key)
 
-    def define(self, cls: type, record: Record, hints: Mapping[str, Any], key: Any = None) -> _Node:
-        """Compile a record's fields into a new plan."""
-        rename = self.renamer(cls)
-        declared = {f.name: f.hint if f.hint is not None else hints.get(f.name, Any) for f in record.fields}
-        wires = {f.name: _wire(declared[f.name]) or f.wire or rename(f.name) for f in record.fields}
-        for wire in wires.values():
-            both = [name for name, other in wires.items() if other == wire]
-            if len(both) > 1:
-                raise ConfigurationError(f"{cls.__qualname__}: {' and '.join(both)} have the same wire name {wire!r}")
+    def define(self, cls: type, record: Record, hints: Mapping[str, Any], key: Any) -> _Node:
+        """Compile a record's fields into a new plan, which is known under ``key`` from the start."""
+        declared = {f.name: hints.get(f.name, Any) if f.hint is None else f.hint for f in record.fields}
+        wires = self.wire_names(cls, record, declared)
         shape = _Shape(cls, _codec.RecordPlan(cls, cls.__name__), record, declared, wires)
-        self.records[key or cls] = shape
+        self.shapes[key] = shape
         self.inside.append(shape)
         for hint in declared.values():
             self.learn(hint)
         fields = []
         for f in record.fields:
-            hint, required = _requirement(declared[f.name])
+            hint = declared[f.name]
             try:
                 plan = self.node(hint).plan
             except ConfigurationError as error:
                 raise ConfigurationError(f"{cls.__qualname__}.{f.name}: {error.message}") from error
             default = f.default
-            if record.build == "dict" and required is not None:
-                default = REQUIRED if required else _codec.OMIT
+            if record.build == "dict" and required_by(hint) is not None:
+                default = REQUIRED if required_by(hint) else OMIT
             fields.append((f.name, wires[f.name], plan, default, _class_attribute(cls, f.name)))
         self.inside.pop()
-        arguments = [f.argument for f in record.fields if f.argument]
+        keywords = [f.argument for f in record.fields if f.argument]
         shape.plan.define(
             fields,
             record.build,
             post_init=record.post_init,
-            positional=len(fields) - len(arguments),
-            keywords=arguments,
+            positional=len(fields) - len(keywords),
+            keywords=keywords,
         )
         return _record_node(shape)
 
-    def renamer(self, cls: type) -> Callable[[str], str]:
+    def wire_names(self, cls: type, record: Record, hints: Mapping[str, Any]) -> dict[str, str]:
         naming = dto(cls).naming or self.naming
-        if naming not in _NAMINGS:
+        rename = _NAMINGS.get(naming)
+        if rename is None:
             known = ", ".join(repr(name) for name in _NAMINGS)
             raise ConfigurationError(f"{cls.__qualname__}: unknown naming {naming!r}; known are {known}")
-        return _NAMINGS[naming]
+        wires = {f.name: wire_of(hints[f.name]) or f.wire or rename(f.name) for f in record.fields}
+        for wire in wires.values():
+            both = [name for name, other in wires.items() if other == wire]
+            if len(both) > 1:
+                raise ConfigurationError(
+                    f"{cls.__qualname__}: {' and '.join(both)} have the same wire name {wire!r}"
+                )
+        return wires
 
     # ---- aliases and unions
 
-    def alias(self, hint: Any) -> _Node:
+    def of_alias(self, hint: Any) -> _Node:
         """``type X = ...`` (Python 3.12), which may mention itself."""
-        alias = get_origin(hint) or hint
-        args = get_args(hint)
-        key = (alias, tuple(_fingerprint(arg) for arg in args))
+        alias, args = get_origin(hint) or hint, get_args(hint)
+        key = (alias, tuple(fingerprint(arg) for arg in args))
         waiting = self.aliases.get(key)
         if waiting is not None:
-            return _Node(waiting, (), frozenset(), hashable=True)
+            return _Node(waiting, (), frozenset())
         self.aliases[key] = waiting = _codec.DeferredPlan(alias.__name__)
         try:
-            value = substitute(alias.__value__, dict(zip(alias.__type_params__, args)))
+            value = alias.__value__
         except NameError as error:
             raise ConfigurationError(f"type alias {alias.__name__}: {error}") from error
-        node = self.node(value)
+        node = self.node(substitute(value, dict(zip(alias.__type_params__, args, strict=False))))
         if not node.kinds:
             raise ConfigurationError(f"type alias {alias.__name__} is only itself")
         waiting.target = node.plan
         del self.aliases[key]
         return node
 
-    def union(self, hint: Any) -> _Node:
-        members = list(dict.fromkeys(_flat(hint)))
-        optional = type(None) in members
-        hints = [m for m in members if m is not type(None)]
-        nodes = [self.node(m) for m in hints]
+    def of_union(self, hint: Any) -> _Node:
+        members = list(dict.fromkeys(union_members(hint)))
+        nodes = [self.node(m) for m in members if m is not type(None)]
         for node in nodes:
             if not node.kinds:
-                raise ConfigurationError(f"{_name(hint)}: the type alias {_bare(node.plan)} is a member of itself")
+                raise ConfigurationError(f"{_name(hint)}: the alias {_bare(node.plan)} is a member of itself")
         if any(node.plan is ANY for node in nodes):
             return _Node(ANY, (object,), _ALL)
-        records = [node for node in nodes if node.record is not None]
-        others = [node for node in nodes if node.record is None]
-        if len(records) > 1:
-            others.append(self.record_union([node.record for node in records if node.record is not None]))
-        else:
-            others.extend(records)
-        merged = self.merge(others, hint)
-        if not optional:
+        shapes = [node.shape for node in nodes if node.shape is not None]
+        if len(shapes) > 1:
+            nodes = [node for node in nodes if node.shape is None]
+            nodes.append(self.of_records(shapes))
+        merged = nodes[0] if len(nodes) == 1 else self.of_distinct(nodes, hint)
+        if type(None) not in members or _NONE in merged.kinds:
             return merged
         return _Node(
             _codec.OptionalPlan(merged.plan),
             (*merged.types, type(None)),
             merged.kinds | {_NONE},
-            hashable=merged.hashable,
+            merged.hashable,
         )
 
-    def merge(self, nodes: list[_Node], hint: Any) -> _Node:
+    def of_distinct(self, nodes: list[_Node], hint: Any) -> _Node:
         """One node for members that differ by their first byte."""
-        if len(nodes) == 1:
-            return nodes[0]
-        if any(_INT in node.kinds and float not in node.types for node in nodes):     # an int goes to int, not to float
-            nodes = [
-                _Node(node.plan, (float,), frozenset({_FLOAT})) if float in node.types else node for node in nodes
-            ]
+        if any(_INT in node.kinds and float not in node.types for node in nodes):
+            # An int is for the int member; float then takes floats only.
+            nodes = [_floats_only(node) if float in node.types else node for node in nodes]
         for i, one in enumerate(nodes):
             for other in nodes[:i]:
                 shared = one.kinds & other.kinds
                 if shared:
                     raise ConfigurationError(
-                        f"{_name(hint)}: {_bare(other.plan)} and {_bare(one.plan)} cannot be told apart, both are sent "
-                        f"as {min(shared)}; put them into records with different fields, or leave one out"
+                        f"{_name(hint)}: {_bare(other.plan)} and {_bare(one.plan)} cannot be told apart, both are "
+                        f"sent as {min(shared)}; put them into records with different fields, or leave one out"
                     )
-        nodes.sort(key=lambda node: any(cls.__module__ == "collections.abc" for cls in node.types))     # str is a Sequence
+        # Abstract types last: a str is a Sequence, too.
+        nodes = sorted(nodes, key=lambda node: any(cls.__module__ == "collections.abc" for cls in node.types))
         return _Node(
             _codec.UnionPlan(*((node.types, node.plan, node.kinds) for node in nodes)),
             tuple(cls for node in nodes for cls in node.types),
-            frozenset().union(*(node.kinds for node in nodes)),
-            hashable=all(node.hashable for node in nodes),
+            frozenset(kind for node in nodes for kind in node.kinds),
+            all(node.hashable for node in nodes),
         )
 
-    def record_union(self, shapes: list[_Shape]) -> _Node:
+    def of_records(self, shapes: list[_Shape]) -> _Node:
         """One node for several records, told apart by a Literal field they share, or by ``"@type"``."""
-        classes = tuple(shape.cls for shape in shapes)
+        text = " | ".join(shape.cls.__name__ for shape in shapes)
+        plans = [shape.plan for shape in shapes]
+        hashable = all(_record_node(shape).hashable for shape in shapes)
+        classes = tuple(cls for shape in shapes for cls in _record_node(shape).types)
         found = _literal_field(shapes)
         if found is not None:
             attribute, wire, values = found
-            plan = _codec.RecordUnionPlan(
-                wire, [shape.plan for shape in shapes], values, written=False, attribute=attribute
-            )
-            return _Node(plan, classes, frozenset({_DICT}), hashable=False)
+            plan = _codec.RecordUnionPlan(wire, plans, values, written=False, attribute=attribute)
+            return _Node(plan, classes, frozenset({_DICT}), hashable)
         tags = [shape.tag for shape in shapes]
         for shape in shapes:
             if tags.count(shape.tag) > 1:
                 raise ConfigurationError(
-                    f"{' | '.join(cls.__name__ for cls in classes)}: two of them have the tag {shape.tag!r}; "
-                    f"give one another by rpcore.wire_name(tag=...)"
+                    f"{text}: two of them have the tag {shape.tag!r}; give one another by rpcore.wire_name(tag=...)"
                 )
             if shape.record.build == "dict" or "@type" in shape.wires.values():
                 raise ConfigurationError(
-                    f"{' | '.join(cls.__name__ for cls in classes)}: to tell {shape.cls.__name__} from the others, "
-                    f"give each of them a field of the same name with another Literal"
+                    f"{text}: to tell {shape.cls.__name__} from the others, give each of them a field of the same "
+                    f"name with another Literal"
                 )
-        plan = _codec.RecordUnionPlan("@type", [shape.plan for shape in shapes], [[tag] for tag in tags], written=True)
-        return _Node(plan, classes, frozenset({_DICT}), hashable=all(cls.__hash__ is not None for cls in classes))
+        plan = _codec.RecordUnionPlan("@type", plans, [[tag] for tag in tags], written=True)
+        return _Node(plan, classes, frozenset({_DICT}), hashable)
 
 
 def _record_node(shape: _Shape) -> _Node:
-    is_dict = shape.record.build == "dict"
-    hashable = not is_dict and shape.cls.__hash__ is not None
-    return _Node(shape.plan, (dict if is_dict else shape.cls,), frozenset({_DICT}), hashable=hashable, record=shape)
+    if shape.record.build == "dict":
+        return _Node(shape.plan, (dict,), frozenset({_DICT}), hashable=False, shape=shape)
+    hashable = shape.cls.__hash__ is not None
+    return _Node(shape.plan, (shape.cls,), frozenset({_DICT}), hashable, shape)
+
+
+def _floats_only(node: _Node) -> _Node:
+    return _Node(node.plan, (float,), frozenset({_FLOAT}))
 
 
 def _literal_field(shapes: list[_Shape]) -> tuple[str, str, list[list[Any]]] | None:
@@ -464,135 +489,27 @@ def _literal_field(shapes: list[_Shape]) -> tuple[str, str, list[list[Any]]] | N
     if any(dto(shape.cls).tag for shape in shapes):
         return None
     for name, wire in shapes[0].wires.items():
-        values = []
-        for shape in shapes:
-            hint = _plain(shape.hints.get(name))
-            if get_origin(hint) is not Literal or shape.wires[name] != wire:
-                break
-            values.append([_literal_wire(value) for value in get_args(hint)])
-        else:
-            seen = [(type(v), v) for group in values for v in group]
-            if len(seen) == len(set(seen)):
-                return name, wire, values
+        hints = [plain(shape.hints.get(name)) for shape in shapes]
+        if any(get_origin(hint) is not Literal for hint in hints):
+            continue
+        values = [[_literal_wire(value) for value in get_args(hint)] for hint in hints]
+        all_values = [(type(value), value) for group in values for value in group]
+        if len(all_values) == len(set(all_values)) and all(shape.wires[name] == wire for shape in shapes):
+            return name, wire, values
     return None
 
 
-_WIRE_SCALARS = (str, int, bool, float, bytes, type(None))
-
-
-def _kinds(wires: typing.Iterable[Any]) -> frozenset[str]:
+def _kinds(wires: Iterable[Any]) -> frozenset[str]:
     return frozenset(_NONE if wire is None else type(wire).__name__ for wire in wires)
 
 
 def _literal_wire(value: Any) -> Any:
-    return value._value_ if isinstance(value, enum.Enum) else value
-
-
-def _own_names(cls: type) -> set[str]:
-    """What an Enum class and its bases define, without what enum itself does."""
-    return {name for base in cls.__mro__ if base.__module__ != "enum" for name in base.__dict__}
+    return value.value if isinstance(value, enum.Enum) else value
 
 
 def _class_attribute(cls: type, name: str) -> Any:
-    for base in cls.__mro__:
-        if name in base.__dict__:
-            return base.__dict__[name]
-    return None
-
-
-def _is_alias(hint: Any) -> bool:
-    return type(hint).__name__ == "TypeAliasType"
-
-
-def _plain(hint: Any) -> Any:
-    """``hint`` without what has no bearing on its encoding: Annotated, NewType, Required and the like."""
-    while True:
-        origin = get_origin(hint)
-        if hasattr(hint, "__metadata__"):
-            hint = hint.__origin__
-        elif hasattr(hint, "__supertype__"):
-            hint = hint.__supertype__
-        elif origin is not None and getattr(origin, "_name", None) in _WRAPPERS:
-            hint = get_args(hint)[0]
-        else:
-            return hint
-
-
-def _requirement(hint: Any) -> tuple[Any, bool | None]:
-    """A TypedDict item's hint, and whether it is required; None when only the class says so."""
-    required: bool | None = None
-    while True:
-        wrapper = getattr(get_origin(hint), "_name", None)
-        if hasattr(hint, "__metadata__") and getattr(get_origin(hint.__origin__), "_name", None) in _WRAPPERS:
-            hint = hint.__origin__
-        elif wrapper in _WRAPPERS:
-            if wrapper == "Required" or wrapper == "NotRequired":
-                required = wrapper == "Required"
-            hint = get_args(hint)[0]
-        else:
-            return hint, required
-
-
-def _wire(hint: Any) -> str:
-    """The wire name that ``Annotated[..., Name("x")]`` gives, or ""."""
-    while True:
-        for note in reversed(getattr(hint, "__metadata__", ())):
-            if isinstance(note, Name):
-                return note.wire
-        if hasattr(hint, "__metadata__"):
-            hint = hint.__origin__
-        elif getattr(get_origin(hint), "_name", None) in _WRAPPERS:
-            hint = get_args(hint)[0]
-        else:
-            return ""
-
-
-def _unbound(variable: Any) -> Any:
-    """What a type variable that nobody bound stands for: its default, bound or constraints, else Any."""
-    default = getattr(variable, "__default__", None)
-    if default is not None and getattr(variable, "has_default", lambda: True)():
-        return default
-    if variable.__bound__ is not None:
-        return variable.__bound__
-    if variable.__constraints__:
-        return typing.Union[variable.__constraints__]
-    return Any
-
-
-def _flat(hint: Any) -> Iterator[Any]:
-    """The members of a union, those of unions inside it included."""
-    hint = _plain(hint)
-    if _is_alias(hint):
-        value = _plain(hint.__value__)
-        if get_origin(value) in (typing.Union, types.UnionType):
-            hint = value
-    if isinstance(hint, TypeVar):
-        hint = _unbound(hint)
-    if get_origin(hint) in (typing.Union, types.UnionType):
-        for arg in get_args(hint):
-            yield from _flat(arg)
-    else:
-        yield hint
-
-
-def _parts(hint: Any) -> Iterator[Any]:
-    for arg in get_args(hint):
-        if isinstance(arg, list):
-            continue
-        yield arg
-        yield from _parts(arg)
-    origin = get_origin(hint)
-    if origin is not None:
-        yield origin
-
-
-def _fingerprint(hint: Any) -> Any:
-    """A hashable stand-in for a hint; equal hints may differ in what Annotated holds, which ``==`` sees."""
-    try:
-        hash(hint)
-    except TypeError:
-        return id(hint)
-    return hint
+    """What the class has under a name, without calling descriptors."""
+    return next((base.__dict__[name] for base in cls.__mro__ if name in base.__dict__), None)
 
 
 def _name(hint: Any) -> str:
@@ -604,6 +521,9 @@ def _bare(plan: Plan) -> str:
 
 
 __all__ = [
+    "ArgsPlan",
+    "ExceptionPlan",
+    "Plan",
     "camel",
     "compile_args",
     "compile_exception",

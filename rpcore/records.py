@@ -1,8 +1,8 @@
-"""What a record class declares: its fields and how an instance is made. The one adapter point for model libraries.
+"""What a record class declares: its fields, and how an instance is made. The one adapter point for model libraries.
 
-An adapter looks at a class and answers with a ``Record``, or None when the class is not its kind. dataclasses, NamedTuple,
-TypedDict, msgspec.Struct, attrs and pydantic are adapters too, in ``BUILT_IN``; ``register_adapter`` puts one before them.
-Nothing here knows msgpack: plan.py turns a Record into a plan.
+An adapter looks at a class and answers with a ``Record``, or None when the class is not its kind. dataclasses,
+NamedTuple, TypedDict, msgspec.Struct, attrs and pydantic are adapters too, in ``BUILT_IN``; ``register_adapter``
+puts one before them. Nothing here knows msgpack: plan.py turns a Record into a plan.
 """
 
 from __future__ import annotations
@@ -27,7 +27,8 @@ class Field:
 
     Attributes:
         name: the attribute (TypedDict: the key) that holds it.
-        default: a value, ``Factory(make)``, ``REQUIRED``, or ``OMIT``: left to the constructor (TypedDict: left out).
+        default: a value, ``Factory(make)``, ``REQUIRED``, or ``OMIT``: left to the constructor (in a TypedDict: left
+            out).
         argument: the constructor's keyword for it; ``""``: passed by position. Only with ``build="call"``.
         wire: its wire name; ``""``: ``name`` under the naming that is in force.
         hint: its type; ``None`` (the default) takes the class's annotation.
@@ -46,8 +47,8 @@ class Record:
 
     Attributes:
         fields: in the order they are sent; with ``build="call"`` those passed by position come first.
-        build: ``"new"`` (``cls.__new__``, then the fields are set without ``__setattr__``), ``"call"`` (the class is called),
-            ``"dict"`` (TypedDict) or ``"tuple"`` (NamedTuple).
+        build: ``"new"`` (``cls.__new__``, then the fields are set without ``__setattr__``), ``"call"`` (the class is
+            called), ``"dict"`` (TypedDict) or ``"tuple"`` (NamedTuple).
         post_init: name of a method to call afterwards, with ``build="new"``.
         tag: the class's own wish for its tag in unions of records.
     """
@@ -67,8 +68,9 @@ def register_adapter(adapter: Adapter) -> None:
     """Teach rpcore another kind of model class.
 
     Args:
-        adapter: called with a class when a hint names it; returns its ``Record``, or None when it is not its kind. The adapter
-            registered last is asked first, and all of them before the built-in ones. Plans that exist already do not change.
+        adapter: called with a class when a hint names it; returns its ``Record``, or None when it is not its kind.
+            The adapter registered last is asked first, and all of them before the built-in ones. Plans that exist
+            already do not change.
     """
     global _registered
     _registered = (adapter, *_registered)
@@ -93,7 +95,8 @@ def wire_name(name: str = "", *, naming: str = "", tag: str | None = None) -> Ca
     Args:
         name: its wire name, such as a Java class name.
         naming: ``"camel"`` sends ``user_id`` as ``userId``; beats the interface's.
-        tag: what stands under ``"@type"`` where the class is told apart in a union; default: ``name``, else the class's name.
+        tag: what stands under ``"@type"`` where a union must tell the class from others; default: ``name``, else the
+            class's name.
     """
 
     def decorate(cls: C) -> C:
@@ -146,7 +149,7 @@ def _default(f: dataclasses.Field[Any], parameter: inspect.Parameter | None = No
 
 def _has_generated_init(cls: type) -> bool:
     """Whether ``cls(...)`` runs the ``__init__`` that @dataclass wrote for exactly this class's fields."""
-    owner = next(base for base in cls.__mro__ if "__init__" in base.__dict__)
+    owner = _inherited(cls, "__init__")
     if not dataclasses.is_dataclass(owner) or dataclasses.fields(owner) != dataclasses.fields(cls):
         return False
     code = getattr(owner.__dict__["__init__"], "__code__", None)
@@ -156,23 +159,27 @@ def _has_generated_init(cls: type) -> bool:
 
 def _made_by_setting(cls: type) -> bool:
     """Whether setting every field on a bare instance, then ``__post_init__()``, is all that ``cls(...)`` does."""
-    if not _has_generated_init(cls) or cls.__new__ is not object.__new__ or inspect.isabstract(cls):
+    if not _has_generated_init(cls) or _inherited(cls, "__new__") is not object or inspect.isabstract(cls):
         return False
-    if type(cls).__call__ is not type.__call__:
+    if _inherited(type(cls), "__call__") is not type:
         return False
-    frozen: bool = getattr(cls, "__dataclass_params__").frozen
-    if not frozen and cls.__setattr__ is not object.__setattr__:
+    frozen: bool = cls.__dataclass_params__.frozen  # type: ignore[attr-defined]
+    if not frozen and _inherited(cls, "__setattr__") is not object:
         return False
     fields = dataclasses.fields(cls)
     if any(not f.init and _default(f) is not REQUIRED for f in fields):
         return False
-    init_vars = inspect.signature(cls.__init__).parameters.keys() - {f.name for f in fields}
-    return len(init_vars) == 1      # self
+    return inspect.signature(cls).parameters.keys() == {f.name for f in fields if f.init}  # no InitVar
+
+
+def _inherited(cls: type, name: str) -> type:
+    """The class that gives ``cls`` an attribute."""
+    return next(base for base in cls.__mro__ if name in base.__dict__)
 
 
 def _parameters(cls: type, fields: list[str]) -> Mapping[str, inspect.Parameter]:
     """The constructor's parameters, after making sure that the fields, by keyword, are all it needs."""
-    parameters = dict(list(inspect.signature(cls.__init__).parameters.items())[1:])
+    parameters = inspect.signature(cls).parameters
     open_ended = any(p.kind is p.VAR_KEYWORD for p in parameters.values())
     for p in parameters.values():
         if p.kind in (p.VAR_KEYWORD, p.VAR_POSITIONAL):
@@ -221,22 +228,32 @@ def from_msgspec(cls: type) -> Record | None:
     import msgspec
 
     fields = tuple(
-        Field(f.name, REQUIRED if f.required else OMIT, f.name, "" if f.encode_name == f.name else f.encode_name)
+        Field(
+            f.name,
+            REQUIRED if f.required else OMIT,
+            f.name,
+            "" if f.encode_name == f.name else f.encode_name,
+        )
         for f in msgspec.structs.fields(cls)
     )
-    tag = getattr(cls, "__struct_config__").tag
+    tag = cls.__struct_config__.tag  # type: ignore[attr-defined]
     return Record(fields, "call", tag=tag if isinstance(tag, str) else None)
 
 
 def from_attrs(cls: type) -> Record | None:
     """An attrs class."""
-    attributes = cls.__dict__.get("__attrs_attrs__")
+    attributes = getattr(cls, "__attrs_attrs__", None)
     if attributes is None:
         return None
     import attrs
 
     fields = tuple(
-        Field(a.name, REQUIRED if a.default is attrs.NOTHING else OMIT, a.alias or a.name, hint=None if a.type else Any)
+        Field(
+            a.name,
+            REQUIRED if a.default is attrs.NOTHING else OMIT,
+            a.alias or a.name,
+            hint=None if a.type else Any,
+        )
         for a in attributes
         if a.init
     )
@@ -291,10 +308,13 @@ def describe_exception(cls: type[BaseException]) -> Record | None:
     if not parameters or any(p.kind not in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY) for p in parameters):
         return None
     hinted = inspect.get_annotations(init)
-    return Record(
-        tuple(
-            Field(p.name, REQUIRED if p.default is p.empty else OMIT, p.name, hint=None if p.name in hinted else Any)
-            for p in parameters
-        ),
-        "call",
+    fields = tuple(
+        Field(
+            p.name,
+            REQUIRED if p.default is p.empty else OMIT,
+            p.name,
+            hint=None if p.name in hinted else Any,
+        )
+        for p in parameters
     )
+    return Record(fields, "call")

@@ -105,6 +105,12 @@ def evaluate(annotation: Any, globalns: dict[str, Any], names: Mapping[str, Any]
     return typing.get_type_hints(holder, globalns, names, include_extras=True)["hint"]
 
 
+def without_annotated(hint: Any) -> Any:
+    """``hint`` without what ``Annotated`` adds to it."""
+    holder = types.SimpleNamespace(__annotations__={"hint": hint})
+    return typing.get_type_hints(holder)["hint"]
+
+
 def _substitute(hint: Any, arguments: Mapping[Any, Any]) -> Any:
     """``hint`` with its type variables replaced; KeyError for one that stands for nothing."""
     if isinstance(hint, TypeVar):

@@ -14,10 +14,9 @@ import socket
 import time
 import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from types import TracebackType
-from typing import Any, Self, Unpack
+from typing import TYPE_CHECKING, Any, Self, Unpack
 
 from rpcore import errors
 from rpcore._codec import Limits
@@ -30,6 +29,9 @@ from rpcore.model import Instance, Invocation, Options, ServiceKey
 from rpcore.options import OptionValues, layer, resolve
 from rpcore.service import InterfaceSpec, handlers, interface_spec
 from rpcore.transport import Listener, loop_engine, raised
+
+if TYPE_CHECKING:
+    from concurrent.futures import ThreadPoolExecutor
 
 logger = logging.getLogger("rpcore.server")
 
@@ -234,6 +236,8 @@ class Server:
         async def call(*arguments: Any) -> Any:
             loop = asyncio.get_running_loop()
             if self._pool is None:
+                from concurrent.futures import ThreadPoolExecutor
+
                 self._pool = ThreadPoolExecutor(self._threads, thread_name_prefix="rpcore handler")
             run = contextvars.copy_context().run
             return await loop.run_in_executor(self._pool, run, _unless_expired, current_scope(), function, arguments)

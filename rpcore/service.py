@@ -13,7 +13,7 @@ from functools import cached_property
 from types import FrameType
 from typing import Any, TypeVar, Unpack, overload
 
-from rpcore._codec import ArgsPlan, Plan
+from rpcore._codec import ArgsPlan, ExceptionPlan, Plan
 from rpcore.abc import Filter
 from rpcore.declaration import (
     METHOD_KEY,
@@ -27,10 +27,10 @@ from rpcore.declaration import (
 )
 from rpcore.errors import CodecError, ConfigurationError
 from rpcore.handlers import Handler, match_handlers
-from rpcore.scope import Scope, declaring_frame, is_stream
 from rpcore.model import MethodSpec, Options, Parameter, ServiceKey
 from rpcore.options import Layer, OptionValues, validate
-from rpcore.plan import ExceptionPlan, compile_args, compile_exception, compile_type
+from rpcore.plan import compile_args, compile_exception, compile_type
+from rpcore.scope import Scope, declaring_frame, is_stream, without_annotated
 from rpcore.stubs import make_stub_class
 
 C = TypeVar("C", bound=type)
@@ -64,10 +64,10 @@ class InterfaceSpec:
         methods: in the order of definition, those of bases first.
         options: of the whole interface.
         raises: business exceptions of every method.
+        filters: around every call, on both sides, outermost first.
         naming: the naming convention of methods and of DTOs that name none.
         blocking: whether this is a blocking view.
         of: the interface a blocking view belongs to, else None.
-        filters: of every call of it, outermost first.
     """
 
     def __init__(
@@ -77,19 +77,19 @@ class InterfaceSpec:
         methods: tuple[MethodSpec, ...],
         options: Options,
         raises: tuple[type[Exception], ...],
+        filters: tuple[Filter, ...],
         naming: str,
         of: InterfaceSpec | None,
         frame: FrameType | None,
-        filters: tuple[Filter, ...] = (),
     ) -> None:
         self.cls = cls
         self.key = key
         self.methods = methods
         self.options = options
         self.raises = raises
+        self.filters = filters
         self.naming = naming
         self.of = of
-        self.filters = filters
         self._frame = frame  # of the function that declared the class; only until the hints are resolved
         self._resolved: tuple[ResolvedMethod, ...] | None = None
 
@@ -158,11 +158,11 @@ class InterfaceSpec:
         where = f"{self.cls.__name__}.{view.name}"
         parameters, returns = self._hints(view, scope)
         for ours, theirs in zip(parameters, method.parameters, strict=True):
-            if ours.hint != theirs.hint:
+            if without_annotated(ours.hint) != without_annotated(theirs.hint):
                 raise ConfigurationError(
                     f"{where}: parameter {ours.name!r} is {ours.hint!r}, but {theirs.hint!r} in the interface"
                 )
-        if returns != method.returns:
+        if without_annotated(returns) != without_annotated(method.returns):
             raise ConfigurationError(f"{where}: returns {returns!r}, but {method.returns!r} in the interface")
         return replace(method, spec=view)
 
@@ -236,7 +236,8 @@ def interface(
     """Declare a Protocol as a remote interface, or as the blocking view of one.
 
     A declared base contributes its methods and, where nothing is given here, its naming and options; its
-    exceptions are added. The class itself is returned, unchanged for type checkers and ``isinstance``.
+    exceptions and filters are added. The class itself is returned; type checkers and ``isinstance`` see no
+    change.
 
     Args:
         name: its name on the wire, such as ``"org.demo.UserService"``.
@@ -262,7 +263,6 @@ def interface(
             '@rpcore.interface needs the name on the wire: @rpcore.interface("org.demo.UserService")'
         )
     wire_name: str = name
-    own_filters = tuple(filters)
 
     def declare(cls: C) -> C:
         require_protocol(cls)
@@ -277,6 +277,9 @@ def interface(
         all_raises = dict.fromkeys(business_exceptions(raises, where))
         for base in bases:
             all_raises.update(dict.fromkeys(base.raises))
+        own_filters = tuple(filters)
+        if not all(map(callable, own_filters)):
+            raise ConfigurationError(f"{where}: filters takes callables, not {filters!r}")
         convention = naming if naming is not None else bases[0].naming if bases else ""
         spec = InterfaceSpec(
             cls=cls,
@@ -284,10 +287,12 @@ def interface(
             methods=read_methods(cls, naming=convention, raises=tuple(all_raises), blocking=False),
             options=own_options,
             raises=tuple(all_raises),
+            filters=tuple(
+                dict.fromkeys((*(f for base in reversed(bases) for f in base.filters), *own_filters))
+            ),
             naming=convention,
             of=None,
             frame=declaring_frame(1),
-            filters=tuple(dict.fromkeys((*(f for base in bases for f in base.filters), *own_filters))),
         )
         setattr(cls, _SPEC_KEY, spec)
         return cls
@@ -308,10 +313,10 @@ def _declare_view(cls: C, of: Callable[..., object], frame: FrameType | None) ->
         methods=read_view(cls, declared.methods, declared.cls),
         options=declared.options,
         raises=declared.raises,
+        filters=declared.filters,
         naming=declared.naming,
         of=declared,
         frame=frame,
-        filters=declared.filters,
     )
     setattr(cls, _SPEC_KEY, spec)
     return cls

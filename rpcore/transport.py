@@ -11,7 +11,6 @@ import contextlib
 import contextvars
 import logging
 import os
-import random
 import socket
 import sys
 import time
@@ -87,8 +86,8 @@ class _Protocol(asyncio.BufferedProtocol):
         self.transport: asyncio.Transport | None = None
         self._on_made = on_made
         # Bound straight to C: these two run for every read.
-        self.get_buffer = connection.get_buffer  # type: ignore[method-assign]
-        self.buffer_updated = connection.buffer_updated  # type: ignore[method-assign]
+        self.get_buffer = connection.get_buffer  # type: ignore[method-assign, assignment]
+        self.buffer_updated = connection.buffer_updated  # type: ignore[method-assign, assignment]
         self.pause_writing = connection.pause_writing  # type: ignore[method-assign]
         self.resume_writing = connection.resume_writing  # type: ignore[method-assign]
 
@@ -147,6 +146,12 @@ def _tune(sock: socket.socket) -> None:
         if sock.family in (socket.AF_INET, socket.AF_INET6):
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+
+
+def _jitter(low: float, high: float) -> float:
+    import random  # not worth its import time before something has to be spread
+
+    return random.uniform(low, high)
 
 
 def raised(limits: Limits | None, payload: int) -> Limits:
@@ -280,7 +285,7 @@ class Pool:
             limits=self.limits,
             events=self,
             flush_frames=CLIENT_FLUSH_FRAMES,
-            first_id=random.getrandbits(31),
+            first_id=int.from_bytes(os.urandom(4)) >> 1,
         )
         protocol = _Protocol(connection)
         hello = self._hellos[connection] = self._loop.create_future()
@@ -332,7 +337,7 @@ class Pool:
         attempt, handle = self._retry.get(address, (0, None))
         if handle is not None:
             return
-        pause = min(RECONNECT_FIRST * 2**attempt, RECONNECT_LAST) * random.uniform(0.5, 1.5)
+        pause = min(RECONNECT_FIRST * 2**attempt, RECONNECT_LAST) * _jitter(0.5, 1.5)
         handle = self._loop.call_later(pause, self._redial, endpoint)
         self._retry[address] = (min(attempt + 1, 16), handle)
 
@@ -384,7 +389,7 @@ class Pool:
 
     def _schedule_beat(self) -> None:
         interval = max(min(self.heartbeat / 3, 1.0), 0.05)
-        self._beat = self._loop.call_later(interval * random.uniform(0.9, 1.1), self._check)
+        self._beat = self._loop.call_later(interval * _jitter(0.9, 1.1), self._check)
 
     def _check(self) -> None:
         self._beat = None

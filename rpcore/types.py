@@ -14,7 +14,7 @@ class Name:
 
 @dataclass(frozen=True, slots=True)
 class Dto:
-    """What ``wire_name`` was told about a class; kept in the class's own ``__dict__`` as ``__rpcore_dto__``."""
+    """What ``wire_name`` was told about a class; kept in the class's ``__dict__`` as ``__rpcore_dto__``."""
 
     name: str = ""
     naming: str = ""

@@ -197,9 +197,18 @@ class NoMethod(Base):
     [
         (Inherited(), "Inherited.find: is missing: only the declaration in Users was inherited"),
         (TooFew(), "TooFew.rename: takes (user_id), but (user_id, name) is declared: no place for 'name'"),
-        (TooMany(), "TooMany.rename: takes (user_id, name, reason), but (user_id, name) is declared: nothing"),
-        (OtherOrder(), "OtherOrder.rename: takes (name, user_id), but (user_id, name) is declared: 'name' is in"),
-        (OtherName(), "OtherName.rename: takes (uid, name), but (user_id, name) is declared: no place for 'user"),
+        (
+            TooMany(),
+            "TooMany.rename: takes (user_id, name, reason), but (user_id, name) is declared: nothing",
+        ),
+        (
+            OtherOrder(),
+            "OtherOrder.rename: takes (name, user_id), but (user_id, name) is declared: 'name' is in",
+        ),
+        (
+            OtherName(),
+            "OtherName.rename: takes (uid, name), but (user_id, name) is declared: no place for 'user",
+        ),
         (NoKeyword(), "NoKeyword.find: takes (user_id), but (user_id, *, deep=False) is declared: no place"),
         (OtherHint(), "OtherHint.rename: parameter 'user_id' is str, but int is declared"),
         (Narrower(), "Narrower.find: parameter 'deep' is typing.Literal['yes'], but bool is declared"),

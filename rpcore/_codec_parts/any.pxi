@@ -171,6 +171,7 @@ cdef object decode_any_dict(Reader r):
     return out
 
 
+@cython.final
 cdef class AnyPlan(Plan):
     """Any: None, bool, int, float, str, bytes-likes, list, tuple, set, dict, records (as maps), enums (by value), dates, Decimal, UUID."""
 

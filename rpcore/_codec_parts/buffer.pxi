@@ -5,6 +5,7 @@ cdef enum:
     FIRST_CAPACITY = 512
 
 
+@cython.final
 cdef class Limits:
     """What one frame may ask of us; passing one is an error that names the limit, the size and the option.
 
@@ -32,6 +33,7 @@ cdef class Limits:
         return f"Limits(payload={self.payload}, depth={self.depth}, count={self.count}, memory={self.memory})"
 
 
+@cython.final
 cdef class Writer:
     """A growable output buffer. Large ``bytes`` are kept beside it as pieces, by reference, and never copied into it.
 

@@ -1,6 +1,7 @@
 # What a call needs around single values: the argument list of a method, and declared exceptions.
 
 
+@cython.final
 cdef class ArgsPlan:
     """The parameters of a method, as one array in declared order. Trailing ones with defaults may be missing.
 
@@ -81,6 +82,7 @@ cdef class ArgsPlan:
         return f"<ArgsPlan ({text})>"
 
 
+@cython.final
 cdef class ExceptionPlan(Plan):
     """A declared business exception.
 

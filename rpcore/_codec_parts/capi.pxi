@@ -1,5 +1,6 @@
 # The C API that the codec uses beyond what Cython's own syntax gives, and small helpers that C says better.
 
+cimport cython
 from cpython.object cimport PyObject, PyTypeObject
 from cpython.ref cimport Py_INCREF, Py_DECREF, Py_XDECREF
 from cpython.mem cimport PyMem_Malloc, PyMem_Realloc, PyMem_Free

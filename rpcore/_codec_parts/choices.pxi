@@ -6,6 +6,7 @@ cdef object known(object value):
     return type(value), value
 
 
+@cython.final
 cdef class EnumPlan(Plan):
     """An Enum, by value; by name when its values are not all of scalar types.
 
@@ -54,6 +55,7 @@ cdef class EnumPlan(Plan):
         return self.cls.__name__
 
 
+@cython.final
 cdef class LiteralPlan(Plan):
     """Literal[...]: only these values; what arrives is the declared object.
 

@@ -7,6 +7,7 @@ cdef int same_entries(object value, Py_ssize_t n, Py_ssize_t done) except -1:
     return 0
 
 
+@cython.final
 cdef class DictPlan(Plan):
     """dict[key, value]; of duplicate keys the last wins.
 

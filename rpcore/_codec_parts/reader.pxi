@@ -4,6 +4,7 @@
 # front: ".name" for a field, "[3]" for an element, "['key']" for a mapping's value.
 
 
+@cython.final
 cdef class Reader:
     """A position in one msgpack body, with the limits that hold for it.
 

@@ -47,6 +47,7 @@ REQUIRED = _Required()
 OMIT = _Omit()
 
 
+@cython.final
 cdef class Factory:
     """A default that is made anew each time, by calling ``make()``."""
 
@@ -71,6 +72,7 @@ cdef extern from *:
     Py_ssize_t rp_slot_offset(object cls, object descriptor) noexcept
 
 
+@cython.final
 cdef class RecordPlan(Plan):
     """A record type. Made empty, then given its fields by ``define``, so that it may contain itself.
 

@@ -96,6 +96,7 @@ cdef class Plan:
         return f"<Plan {self.describe()}>"
 
 
+@cython.final
 cdef class NonePlan(Plan):
     """None, as nil."""
 
@@ -113,6 +114,7 @@ cdef class NonePlan(Plan):
         return "None"
 
 
+@cython.final
 cdef class BoolPlan(Plan):
     """bool; an int is none."""
 
@@ -158,6 +160,7 @@ cdef int write_pyint(Writer w, object value) except -1:
     raise EncodeError(f"int of {value.bit_length()} bits does not fit 64 bits (-2**63 to 2**64 - 1)")
 
 
+@cython.final
 cdef class IntPlan(Plan):
     """int within 64 bits, signed or unsigned; a bool is none, an IntEnum member is one."""
 
@@ -218,6 +221,7 @@ cdef double read_number(Reader r) except? -1.0:
     return mismatch(r, "float")
 
 
+@cython.final
 cdef class FloatPlan(Plan):
     """float; an int passes, and arrives as a float."""
 
@@ -233,6 +237,7 @@ cdef class FloatPlan(Plan):
         return "float"
 
 
+@cython.final
 cdef class StrPlan(Plan):
     """str, as UTF-8."""
 
@@ -259,6 +264,7 @@ cdef int write_view(Writer w, object value) except -1:
     return 0
 
 
+@cython.final
 cdef class BytesPlan(Plan):
     """bytes; from 32 KiB on neither copied into the buffer nor out of it."""
 
@@ -274,6 +280,7 @@ cdef class BytesPlan(Plan):
         return "bytes"
 
 
+@cython.final
 cdef class BytearrayPlan(Plan):
     """bytearray; always copied, because its owner may change it."""
 
@@ -291,6 +298,7 @@ cdef class BytearrayPlan(Plan):
         return "bytearray"
 
 
+@cython.final
 cdef class MemoryviewPlan(Plan):
     """memoryview: sent as its bytes, received as a read-only view."""
 

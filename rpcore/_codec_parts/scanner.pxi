@@ -7,6 +7,7 @@ cdef enum:
     AT_HEADER = 1       # inside the header of a token with a length
 
 
+@cython.final
 cdef class Scanner:
     """Finds the payloads of bins >= 32 KiB in a body that arrives in parts. ``reset()`` before each body."""
 

@@ -1,6 +1,7 @@
 # list, tuple, set, frozenset and their abstract types: all arrays on the wire.
 
 
+@cython.final
 cdef class ListPlan(Plan):
     """list[item], or an abstract sequence; what arrives is a list.
 
@@ -34,6 +35,7 @@ cdef class ListPlan(Plan):
         return f"{self.name}[{self.item.describe()}]"
 
 
+@cython.final
 cdef class VariadicTuplePlan(Plan):
     """tuple[item, ...]."""
 
@@ -54,6 +56,7 @@ cdef class VariadicTuplePlan(Plan):
         return f"tuple[{self.item.describe()}, ...]"
 
 
+@cython.final
 cdef class TuplePlan(Plan):
     """tuple[a, b, c]: exactly so many elements, each of its own type."""
 
@@ -103,6 +106,7 @@ cdef class TuplePlan(Plan):
         return f"tuple[{', '.join([(<Plan>item).describe() for item in self.items]) or '()'}]"
 
 
+@cython.final
 cdef class SetPlan(Plan):
     """set[item] or frozenset[item], as an array in no particular order; elements sent twice count once.
 

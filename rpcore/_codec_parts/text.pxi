@@ -16,6 +16,7 @@ cdef int bad_text(str name, object text, object cause) except -1:
     raise DecodeError(f"expected {name}, got str {clipped(text)}") from cause
 
 
+@cython.final
 cdef class TextPlan(Plan):
     """A type that travels as ``str``: ``format`` makes the text of an instance, ``parse`` an instance of a text.
 
@@ -57,6 +58,7 @@ cdef class TextPlan(Plan):
         return self.name
 
 
+@cython.final
 cdef class DatetimePlan(Plan):
     """datetime: an aware one as msgpack timestamp (the instant; arrives in UTC), a naive one as ISO 8601 text."""
 
@@ -64,7 +66,7 @@ cdef class DatetimePlan(Plan):
     cdef object timedelta
     cdef object epoch
 
-    def __init__(self):
+    def __cinit__(self):
         import datetime
 
         self.cls = datetime.datetime

@@ -1,6 +1,7 @@
 # Unions. Encoding picks the member by the value's type, decoding by the first byte, or, between records, by a tag.
 
 
+@cython.final
 cdef class OptionalPlan(Plan):
     """``T | None``."""
 
@@ -23,6 +24,7 @@ cdef class OptionalPlan(Plan):
         return f"{self.item.describe()} | None"
 
 
+@cython.final
 cdef class UnionPlan(Plan):
     """A union whose members differ by their first byte.
 
@@ -75,6 +77,7 @@ cdef class UnionPlan(Plan):
         return self.text
 
 
+@cython.final
 cdef class RecordUnionPlan(Plan):
     """Several record types, told apart by one entry of the map: ``"@type"``, written first, or a Literal field they all have.
 
@@ -162,6 +165,7 @@ cdef class RecordUnionPlan(Plan):
         return self.text
 
 
+@cython.final
 cdef class DeferredPlan(Plan):
     """Stands for a type alias inside its own definition; ``target`` is set when that is known."""
 
@@ -181,6 +185,7 @@ cdef class DeferredPlan(Plan):
         return self.name
 
 
+@cython.final
 cdef class RootPlan(Plan):
     """A whole value, such as a method's result; gives every path its first step.
 

@@ -120,7 +120,7 @@ cdef class Connection:
     cdef int receive(self, const unsigned char* p, Py_ssize_t n, bint large) except -1:
         cdef Engine engine = self.engine
         cdef bint outer = engine.feeding
-        self.now = self.last_read = engine.clock()
+        self.now = self.last_read = engine.now = engine.clock()
         engine.feeding = True
         engine.direct = not engine.blocking
         try:
@@ -729,7 +729,7 @@ cdef class Connection:
                 w.truncate(0, 0)
             return
         self.bytes_out += w.pos + w.pieces_size
-        self.last_write = self.now if self.engine.feeding else self.engine.clock()
+        self.last_write = self.engine.now if self.engine.feeding else self.engine.clock()
         if w.pieces:
             chunks = w.chunks()
             self.out = Writer()
@@ -803,6 +803,8 @@ cdef class Connection:
         cdef Py_ssize_t pos, npieces, n
         cdef double left
         cdef long long ms
+        if self.closed:
+            return call.failed(_lost(call, self, self.close_reason, False), now)
         if self.paused:
             if len(self.waiting) >= self.waiting_limit:
                 return call.failed(errors.LimitExceeded(
@@ -835,7 +837,9 @@ cdef class Connection:
             else:
                 write_nil(w)
             if self.closed:
-                raise errors.ConnectError(f"{self.peer}: the connection was closed while encoding", address=self.peer)
+                # Code of the user that ran while we encoded closed it: nothing was sent.
+                self.abort_frame(w, pos, npieces)
+                return call.failed(_lost(call, self, self.close_reason, False), now)
             if not caller.oneway:
                 self.insert(call)
             else:

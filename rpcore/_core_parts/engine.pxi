@@ -159,7 +159,8 @@ cdef class Engine:
         self.direct = True
         self.feeding = True
         try:
-            self.wheel.advance(self.clock())
+            self.now = self.clock()
+            self.wheel.advance(self.now)
         finally:
             self.direct = False
             self.feeding = outer

@@ -270,7 +270,7 @@ class EntryReader:
             instance = from_json(os.read(descriptor, LARGEST))
             if service_part(instance.service) != service_part_of(name):
                 raise ValueError(f"its name is not one of service {instance.service}")
-        except (OSError, ValueError) as exc:
+        except (OSError, ValueError, RecursionError) as exc:
             path = os.path.join(self._path, name)
             log.warning("registry entry %s ignored: %s; remove the file, or restart its provider", path, exc)
             return None

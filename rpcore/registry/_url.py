@@ -42,7 +42,7 @@ class RegistryURL:
         except ValueError as exc:
             raise ConfigurationError(f"registry URL {shown!r}: {exc}") from exc
         if "://" not in text or not parts.scheme:
-            example = f"file://{text}" if text.startswith("/") else "file:///directory"
+            example = f"file://{shown}" if text.startswith("/") else "file:///directory"
             raise ConfigurationError(f"registry URL {shown!r}: no scheme; write for example {example!r}")
         credentials, _, servers = parts.netloc.rpartition("@")
         user, _, password = credentials.partition(":")

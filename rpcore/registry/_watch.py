@@ -47,7 +47,7 @@ async def look_at_each(
     """Look at each entry; where one is gone, also at what may have replaced it.
 
     A listing need not show an entry that was published while it was read. So we may miss the successor of an
-    entry that we find gone, and its provider would vanish for a moment. But a listing begun after that shows it.
+    entry that we find gone, and its provider would vanish for a moment. A listing begun after that shows it.
 
     Args:
         names: the entries.

@@ -1,8 +1,8 @@
-"""What must be defined for a hint to mean the same elsewhere: its classes, and theirs, each described as data.
+"""What must be defined for a hint to mean the same elsewhere: its classes, and theirs, described as data.
 
-``Reach`` follows hints from an interface to every class of the user's that they can lead to. It describes each
-as a ``Definition``; ``rpcore.stubgen.render`` writes them. Only what travels is described: fields, members,
-defaults, wire names. Methods and validation stay with the provider.
+``Reach`` follows hints from an interface to every class of the user's that they can lead to. It describes
+each as a ``Definition``; ``rpcore.stubgen.render`` writes them. Only what travels is described: fields,
+members, defaults, wire names. Methods and validation stay with the provider.
 """
 
 from __future__ import annotations
@@ -11,17 +11,16 @@ import dataclasses
 import enum
 import inspect
 import sys
-import types
 import typing
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, TypeAlias, TypeVar, get_args, get_origin
 
 from rpcore._codec import OMIT, REQUIRED, Factory
+from rpcore.class_hints import class_hints, function_hints, substitute
 from rpcore.errors import ConfigurationError
-from rpcore.class_hints import class_hints, function_hints
-from rpcore.records import DTO, describe, describe_exception, dto
-from rpcore.types import Dto
+from rpcore.records import describe, describe_exception
+from rpcore.types import Name
 
 Kind: TypeAlias = Literal["dataclass", "enum", "NamedTuple", "TypedDict", "exception"]
 
@@ -48,7 +47,8 @@ class Definition:
     members: Mapping[str, enum.Enum] = field(default_factory=dict)
     settings: dict[str, Any] = field(default_factory=dict)
     """Arguments of ``@dataclass``."""
-    dto: Dto = Dto()
+    tag: str | None = None
+    """The tag in unions that the class has by itself."""
     doc: str = ""
 
 
@@ -72,7 +72,9 @@ class Reach:
         if is_recursive_alias(hint) or isinstance(hint, TypeVar | typing.NewType):
             self._other(hint)
         elif is_alias(hint):
-            self.follow(hint.__value__)
+            self.follow(opened(hint))
+        elif get_origin(hint) is typing.Annotated:
+            self.follow(hint.__origin__)
         elif isinstance(hint, type) and not get_args(hint):
             self.define(hint)
         else:
@@ -98,6 +100,11 @@ class Reach:
             self.follow(hint.__value__)
         self._others.append(hint)
 
+    def follow_value(self, value: Any) -> None:
+        """Add the classes that a default is made of."""
+        for cls in classes_in_value(value):
+            self.define(cls)
+
     def define(self, cls: type) -> None:
         """Add a class, its bases, and what its fields lead to. Library classes need no definition."""
         if is_library(cls) or cls in self.definitions:
@@ -110,8 +117,7 @@ class Reach:
         for each in definition.fields:
             self.names.add(each.name)
             self.follow(each.hint)
-            for used in classes_in_value(each.default):
-                self.define(used)
+            self.follow_value(each.default)
         # Postorder: what a class is made of stands above it, as far as that is possible.
         self.definitions[cls] = self.definitions.pop(cls)
 
@@ -158,18 +164,17 @@ class Reach:
             definition = self._dataclass(cls)
         else:
             definition = self._record(cls)
-        definition.dto = dto(cls)
         definition.doc = _own_doc(cls)
         return definition
 
     def _dataclass(self, cls: type, root: type | None = None) -> Definition:
-        hints = class_hints(cls, {}, self._known)
         own = inspect.get_annotations(cls)
         fields = [f for f in dataclasses.fields(cls) if f.name in own and (f.init or _has_default(f))]
+        hints = class_hints(cls, [f.name for f in fields], {}, self._known)
         # A class-wide kw_only holds for all of its fields; single ones say so themselves.
         kw_only = bool(fields) and all(f.kw_only for f in fields if f.init)
         settings: dict[str, Any] = {"kw_only": True} if kw_only and any(f.init for f in fields) else {}
-        made_as = cls.__dataclass_params__
+        made_as = vars(cls)["__dataclass_params__"]
         for name, usual in (("eq", True), ("order", False), ("unsafe_hash", False), ("frozen", False)):
             if getattr(made_as, name) is not usual:
                 settings[name] = not usual
@@ -182,14 +187,13 @@ class Reach:
             or get_origin(base) is typing.Generic
             or (root is not None and isinstance(base, type) and issubclass(base, root))
         )
-        if not bases and getattr(cls, "__parameters__", ()):
-            bases = (typing.Generic[cls.__parameters__],)
         return Definition(
             cls,
             "dataclass",
             bases,
             tuple(
-                FieldDefinition(f.name, hints[f.name], _default(f), _field_settings(f, kw_only)) for f in fields
+                FieldDefinition(f.name, hints[f.name], _default(f), _field_settings(f, kw_only))
+                for f in fields
             ),
             settings=settings,
         )
@@ -221,29 +225,29 @@ class Reach:
     def _record(self, cls: type) -> Definition:
         record = describe(cls)
         if record is None:
-            raise ConfigurationError(f"{cls.__qualname__}: a client module cannot define classes of this kind")
-        hints = class_hints(cls, {}, self._known)
+            raise ConfigurationError(
+                f"{cls.__qualname__}: a client module cannot define classes of this kind"
+            )
+        hints = class_hints(cls, [f.name for f in record.fields], {}, self._known)
         fields = tuple(
             FieldDefinition(f.name, f.hint or hints.get(f.name, Any), f.default) for f in record.fields
         )
         if record.build == "tuple":
             return Definition(cls, "NamedTuple", (), fields)
         if record.build == "dict":
-            return Definition(cls, "TypedDict", (), tuple(_item(cls, f) for f in fields))
+            items = tuple(_item(cls, f) for f in fields)
+            if all(get_origin(item.hint) is typing.NotRequired for item in items):
+                items = tuple(FieldDefinition(item.name, get_args(item.hint)[0]) for item in items)
+                return Definition(cls, "TypedDict", (), items, settings={"total": False})
+            return Definition(cls, "TypedDict", (), items)
         # A class of a model library: the same fields travel when a dataclass stands for it.
         signature = inspect.signature(cls)
         for described, each in zip(record.fields, fields, strict=True):
             if each.default is OMIT:
                 each.default = _from_constructor(cls, each.name, signature, described.argument)
             if described.wire:
-                from rpcore.types import Name
-
                 each.hint = typing.Annotated[each.hint, Name(described.wire)]
-        definition = Definition(cls, "dataclass", (), fields, settings={"kw_only": True})
-        if record.tag is not None and dto(cls).tag is None:
-            own = dto(cls)
-            setattr(definition, "dto", Dto(own.name, own.naming, record.tag))
-        return definition
+        return Definition(cls, "dataclass", (), fields, settings={"kw_only": True}, tag=record.tag)
 
 
 def is_library(cls: type) -> bool:
@@ -260,6 +264,16 @@ def is_alias(hint: Any) -> bool:
 def is_recursive_alias(hint: Any) -> bool:
     """Whether ``hint`` is such an alias and mentions itself, so that it cannot be written out."""
     return type(hint).__name__ == "TypeAliasType" and any(part is hint for part in _mentioned(hint.__value__))
+
+
+def opened(alias: Any) -> Any:
+    """What an alias stands for, with its arguments filled in."""
+    origin = get_origin(alias)
+    if origin is None:
+        return alias.__value__
+    if is_recursive_alias(origin):
+        raise ConfigurationError(f"{alias}: a generic alias that mentions itself cannot be written as source")
+    return substitute(origin.__value__, dict(zip(origin.__type_params__, get_args(alias), strict=True)))
 
 
 def _own_doc(cls: type) -> str:
@@ -300,12 +314,10 @@ def _field_settings(f: dataclasses.Field[Any], kw_only: bool) -> dict[str, Any]:
 
 def _item(cls: Any, item: FieldDefinition) -> FieldDefinition:
     """A TypedDict's item, with what only the class says about it written into its hint."""
-    bare = typing.Annotated[item.hint, None].__origin__
-    wrappers = (typing.Required, typing.NotRequired)
-    if get_origin(bare) not in wrappers and item.name in cls.__optional_keys__:
+    said = get_origin(item.hint) in (typing.Required, typing.NotRequired)
+    if not said and item.name in cls.__optional_keys__:
         item.hint = typing.NotRequired[item.hint]
-    item.default = REQUIRED
-    return item
+    return FieldDefinition(item.name, item.hint)
 
 
 def _from_constructor(cls: type, name: str, signature: inspect.Signature, argument: str) -> Any:
@@ -314,7 +326,7 @@ def _from_constructor(cls: type, name: str, signature: inspect.Signature, argume
     default = inspect.Parameter.empty if parameter is None else parameter.default
     if default is inspect.Parameter.empty or not is_library(type(default)):
         raise ConfigurationError(
-            f"{cls.__qualname__}.{name}: its default is known to its constructor alone, so a client module cannot"
+            f"{cls.__qualname__}.{name}: only its constructor knows its default, so a client module cannot"
             " repeat it; share the module of this class, or declare it as a dataclass"
         )
     return default
@@ -338,11 +350,13 @@ def classes_in_value(value: Any) -> Iterator[type]:
     if isinstance(value, type):
         yield value
         return
-    yield type(value)
-    if isinstance(value, Mapping):
-        value = (*value.keys(), *value.values())
+    if isinstance(value, enum.Enum) or hasattr(value, "_asdict"):
+        yield type(value)
     elif dataclasses.is_dataclass(value):
+        yield type(value)
         value = [getattr(value, f.name) for f in dataclasses.fields(value)]
+    elif isinstance(value, dict):
+        value = (*value.keys(), *value.values())
     if isinstance(value, list | tuple | set | frozenset):
         for each in value:
             yield from classes_in_value(each)

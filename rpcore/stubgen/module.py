@@ -1,14 +1,15 @@
-"""The module that is being written: its names, its imports, its definitions, and how long lines are broken.
+"""The module that is being written: its names, its imports, its definitions, and how lines are broken.
 
-Names are given out once. A class of the user's keeps its name; what is imported steps aside (``date as date_``)
-where that name belongs to a class, a field or a method, because a hint inside the class would find those first.
+Names are given out once. A class of the user's keeps its name; what is imported steps aside (``date as
+date_``) where that name belongs to a class, a field or a method, because a hint inside the class would find
+those first.
 """
 
 from __future__ import annotations
 
-import builtins
 import inspect
 import keyword
+import sys
 from collections.abc import Iterable, Sequence
 
 WIDTH = 88
@@ -25,8 +26,8 @@ class Module:
     """
 
     def __init__(self, avoid: Iterable[str] = ()) -> None:
-        self._taken = set(avoid) | set(keyword.kwlist)
-        self._defined: set[str] = set()
+        self._taken = {*avoid, *keyword.kwlist, "rpcore", "annotations"}
+        self._defined = {"rpcore", "annotations"}
         self._imports: dict[tuple[str, str], str] = {}
         self._definitions: list[str] = []
 
@@ -42,7 +43,7 @@ class Module:
         return free
 
     def use(self, module: str, name: str) -> str:
-        """What ``name`` of another module is called here; imports it. ``builtins`` needs an import only if hidden.
+        """What ``name`` of another module is called here. Imports it, a builtin only if its name is hidden.
 
         Every ``define`` comes before the first ``use``, so that imports know what to avoid.
         """
@@ -68,82 +69,80 @@ class Module:
         body: list[str] = []
         for definition in self._definitions:
             lines = definition.rstrip("\n")
-            is_block = "\n" in lines
-            gap = "\n\n" if is_block or not body or "\n" in body[-1].strip("\n") else ""
+            # Classes stand two lines apart; assignments in a row together, one line after the imports.
+            apart = "\n" in lines or (bool(body) and "\n" in body[-1].strip("\n"))
+            gap = "\n\n" if apart else "" if body else "\n"
             body.append(gap + lines + "\n")
         return "\n".join(parts) + "".join(body)
 
     def _import_sections(self) -> list[str]:
-        import sys
-
-        sections: tuple[list[str], list[str], list[str]] = ([], [], [])
-        plain: dict[str, list[str]] = {}
-        renamed: list[tuple[str, str, str]] = []
+        plain: dict[str, set[str]] = {}
+        lines: list[tuple[str, tuple[int, str, str], str]] = []
         for (module, name), local in self._imports.items():
             if local == name:
-                plain.setdefault(module, []).append(name)
+                plain.setdefault(module, set()).add(name)
             else:
-                renamed.append((module, name, local))
-        lines: list[tuple[str, int, str]] = []
+                lines.append((module, _import_order(name), f"from {module} import {name} as {local}\n"))
         for module, names in plain.items():
-            ordered = sorted(set(names), key=_import_order)
-            lines.append((module, 0, broken(f"from {module} import ", ordered, "", opening="(", only_if_long=True)))
-        lines += [(module, 1, f"from {module} import {name} as {local}\n") for module, name, local in renamed]
+            ordered = sorted(names, key=_import_order)
+            lines.append((module, _import_order(ordered[0]), _import(module, ordered)))
+        standard: list[str] = []
+        ours = ["import rpcore\n"]
+        users: list[str] = []
         for module, _, line in sorted(lines):
             root = module.partition(".")[0]
-            section = 0 if root in sys.stdlib_module_names else 1 if root == "rpcore" else 2
-            sections[section].append(line)
-        sections[1].insert(0, "import rpcore\n")
-        return ["".join(section) for section in sections if section]
+            section = standard if root in sys.stdlib_module_names else ours if root == "rpcore" else users
+            section.append(line)
+        return ["".join(section) for section in (standard, ours, users) if section]
 
 
-def _import_order(name: str) -> tuple[int, str]:
+def _import(module: str, names: Sequence[str]) -> str:
+    line = f"from {module} import {', '.join(names)}\n"
+    if len(line) <= WIDTH:
+        return line
+    return f"from {module} import (\n" + "".join(f"{INDENT}{name},\n" for name in names) + ")\n"
+
+
+def _import_order(name: str) -> tuple[int, str, str]:
     """Constants, then classes, then functions, as isort sorts them."""
     kind = 0 if name.isupper() and len(name) > 1 else 1 if name[:1].isupper() else 2
-    return kind, name
+    return kind, name.lower(), name
 
 
-def broken(
-    head: str,
-    items: Sequence[str],
-    tail: str,
-    *,
-    indent: str = "",
-    opening: str = "",
-    only_if_long: bool = False,
-) -> str:
-    """``head``, ``items`` and ``tail`` on one line, else the items on their own line, else one a line.
+def broken(head: str, items: Sequence[str], tail: str, *, indent: str = "") -> str:
+    """``head``, ``items`` and ``tail`` on one line, else the items on a line of their own, else one a line.
 
     Args:
         head: what comes before the items, with its opening bracket.
         items: what is separated by commas.
         tail: what follows, with the closing bracket.
         indent: of the first line.
-        opening: a bracket that is written only when the items do not fit (``from x import (``).
-        only_if_long: whether that is so.
     """
     joined = ", ".join(items)
     line = f"{indent}{head}{joined}{tail}"
     if len(line) <= WIDTH or not items:
-        return line + "\n"
-    if only_if_long:
-        head, tail = head + opening, ")" + tail
+        return f"{line}\n"
     inner = f"{indent}{INDENT}{joined}"
-    if len(inner) <= WIDTH and not only_if_long:
-        return f"{indent}{head}\n{inner}\n{indent}{tail}\n"
-    each = "".join(f"{indent}{INDENT}{item},\n" for item in items)
-    return f"{indent}{head}\n{each}{indent}{tail}\n"
+    if len(inner) > WIDTH:
+        inner = "\n".join(f"{indent}{INDENT}{item}," for item in items)
+    return f"{indent}{head}\n{inner}\n{indent}{tail}\n"
 
 
 def docstring_lines(text: str, indent: str) -> str:
     """``text`` as a docstring, each line indented."""
-    text = inspect.cleandoc(text).replace("\\", "\\\\").replace('"""', '\\"\\"\\"')
+    text = inspect.cleandoc(text)
+    opening = '"""'
+    if "\\" in text or opening in text:
+        if opening in text or text.endswith("\\"):
+            text = text.replace("\\", "\\\\").replace('"""', '\\"\\"\\"')
+        else:
+            opening = 'r"""'
     first, *rest = text.split("\n")
     if not rest:
         closing = " " if first.endswith('"') else ""
-        return f'{indent}"""{first}{closing}"""\n'
+        return f'{indent}{opening}{first}{closing}"""\n'
     lines = "".join(f"{indent}{line}".rstrip() + "\n" for line in rest)
-    return f'{indent}"""{first}\n{lines}{indent}"""\n'
+    return f'{indent}{opening}{first}\n{lines}{indent}"""\n'
 
 
 def quoted(text: str) -> str:
@@ -155,8 +154,5 @@ def quoted(text: str) -> str:
 
 
 def is_identifier(name: str) -> bool:
+    """Whether ``name`` can be an attribute's."""
     return name.isidentifier() and not keyword.iskeyword(name)
-
-
-def is_builtin(cls: type) -> bool:
-    return cls.__module__ == "builtins" and hasattr(builtins, cls.__name__)
