@@ -339,8 +339,11 @@ cdef class Connection:
             if not is_nil(r):
                 # Few handlers look at them: keep the bytes, decode when asked (Request.received_attachments).
                 p = r.p
+                n = r.large_next
                 skip(r)
                 request.received = PyBytes_FromStringAndSize(<const char*>p, r.p - p)
+                if r.large_next > n:
+                    request.received_large = large[n:r.large_next]
             if size > entry.payload:
                 raise errors.PayloadTooLarge(f"body of {size} bytes exceeds the limit of {entry.payload} bytes "
                                              f"(option: payload of the export)")
