@@ -125,6 +125,15 @@ class MiniTask:
         self.error = error
 
 
+class WorkerTask(MiniTask):
+    """The task of a worker. No error of a handler may end it; one that does fails the test."""
+
+    def _end(self, value: Any, error: BaseException | None) -> None:
+        super()._end(value, error)
+        if error is not None and not isinstance(error, Cancelled):
+            raise error
+
+
 class Gate:
     """A future that the test opens: ``await gate`` in a handler waits for ``gate.open()``."""
 
@@ -174,7 +183,7 @@ class Timed:
             clock=clock,
             arm=self._arm,
             call_soon=ticks.call_soon,
-            create_task=lambda worker: MiniTask(ticks, worker),
+            create_task=lambda worker: WorkerTask(ticks, worker),
             loop=ticks,
             context=contextvars.copy_context(),
             cancelled_error=Cancelled,
