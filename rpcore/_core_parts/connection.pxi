@@ -744,7 +744,7 @@ cdef class Connection:
             self.write(data)
         else:
             self.out = Writer()
-            self.write(w)
+            self.write(memoryview(w))      # the standard loop takes bytes, bytearray and memoryview only
 
     def data_to_send(self):
         """Take all collected output as bytes (tests, blocking sockets)."""
