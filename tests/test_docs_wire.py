@@ -1,4 +1,5 @@
 """The worked examples of docs/wire.md are what the code sends: every ``hex`` block there is made again here.
+The table of statuses in docs/errors.md is what a caller raises.
 
 Two sans-IO connections, a clock that stands still; frames are taken from the one and given to the other, so
 that each example is also read by its receiver.
@@ -20,6 +21,7 @@ from uuid import UUID
 import msgpack
 import pytest
 
+from rpcore import errors
 from rpcore._core import (
     Call,
     Caller,
@@ -41,7 +43,8 @@ from rpcore.options import Layer, resolve
 from rpcore.plan import compile_args, compile_exception, compile_type
 from rpcore.types import Name
 
-PAGE = Path(__file__).parents[1] / "docs" / "wire.md"
+DOCS = Path(__file__).parents[1] / "docs"
+PAGE = DOCS / "wire.md"
 KEY = ServiceKey("org.demo.UserService", version="1.0.0")
 
 
@@ -254,3 +257,25 @@ def test_every_row_of_the_type_table_is_what_the_code_sends(hint: str, example: 
     assert plan.dumps(value).hex(" ") == data.hex(" ")
     arrived = plan.loads(data)
     assert arrived == value and type(arrived) is type(value)
+
+
+def statuses() -> Iterator[tuple[int, str, str]]:
+    """Status, code and class of every row."""
+    table = (DOCS / "errors.md").read_text().partition("| status | code | raised |")[2]
+    for line in table.strip().splitlines()[1:]:
+        numbers, codes, raised = (cell.strip() for cell in line.strip("|").split("|"))
+        for number in re.findall(r"\d+", numbers) or ["90"]:
+            for code in re.findall(r"\w+", codes) or ["none"]:
+                yield int(number), code, raised.strip("`")
+
+
+@pytest.mark.parametrize(("status", "code", "raised"), list(statuses()))
+def test_every_status_becomes_the_error_that_the_table_names(status: int, code: str, raised: str) -> None:
+    pair = Pair()
+    call, frame = pair.request(42)
+    body = msgpack.packb("text" if code == "none" else f"[{code}] text")
+    header = b"\xda\xbb\x1d" + bytes([status]) + frame[4:12] + len(body).to_bytes(4, "big")
+    pair.client.receive_data(header + body)
+    with pytest.raises(errors.RpcError, match="text") as caught:
+        call.send(None)
+    assert type(caught.value).__name__ == raised
