@@ -19,7 +19,7 @@ class Refers(Protocol):
     """What ``new_referral`` needs of a client."""
 
     application: str
-    filters: tuple[Filter | str, ...]
+    filters: tuple[Filter, ...]
 
 
 def new_referral(

@@ -33,12 +33,13 @@ _ATTEMPT = "__rpcore_per_attempt__"
 
 
 def per_attempt(filter: F) -> F:
-    """Mark a consumer filter to run around each attempt (``invocation.attempt`` counts them) instead of the call."""
+    """Mark a consumer filter to run around each attempt instead of the call; ``invocation.attempt`` counts them."""
     setattr(filter, _ATTEMPT, True)
     return filter
 
 
 def runs_per_attempt(filter: Filter) -> bool:
+    """Whether ``filter`` was marked with ``per_attempt``."""
     return bool(getattr(filter, _ATTEMPT, False))
 
 
