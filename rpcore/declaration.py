@@ -166,6 +166,10 @@ def _functions(cls: type) -> Iterator[tuple[str, FunctionType]]:
             if name.startswith("_"):
                 raise ConfigurationError(f"{where}: private and special methods cannot be remote")
             yield name, member
+        elif callable(member) and not isinstance(member, type) and not name.startswith("__"):
+            raise ConfigurationError(
+                f"{where}: a method is a function written with `async def`, not {member!r}"
+            )
 
 
 def _is_machinery(name: str, member: object) -> bool:

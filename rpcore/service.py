@@ -277,9 +277,9 @@ def interface(
         all_raises = dict.fromkeys(business_exceptions(raises, where))
         for base in bases:
             all_raises.update(dict.fromkeys(base.raises))
-        own_filters = tuple(filters)
+        own_filters = tuple(filters) if isinstance(filters, Iterable) else (None,)
         if not all(map(callable, own_filters)):
-            raise ConfigurationError(f"{where}: filters takes callables, not {filters!r}")
+            raise ConfigurationError(f"{where}: filters takes a tuple of callables, not {filters!r}")
         convention = naming if naming is not None else bases[0].naming if bases else ""
         spec = InterfaceSpec(
             cls=cls,
