@@ -177,7 +177,9 @@ class Referral:
         caller.options = options
         caller.timeout = options.timeout
         caller.deadline = options.deadline
-        caller.retries = policies.load(options.cluster).retries(options.retries)
+        policy = policies.load(options.cluster)
+        caller.retries = policy.retries(options.retries)
+        caller.may_override_retries = policy.retries(1) > 0
         caller.idempotent = options.idempotent
         caller.retry_timeouts = options.retry_on == "dubbo"
         caller.oneway = options.oneway
@@ -274,6 +276,7 @@ class _Attempts:
         scope = current_scope()
         if scope is not None and scope.overrides is not None:
             options = options.overridden(scope.overrides)
+        self.options = options
         self.retries = policies.load(options.cluster).retries(options.retries)
         self.deadline = caller.engine.clock() + options.deadline
         self.made = 0
@@ -315,7 +318,9 @@ async def _attempt_by_attempt(caller: Caller, attempt_filters: Sequence[Filter],
         except errors.RpcError as error:
             now = caller.engine.clock()
             lines.append(f"{error.address}: {type(error).__name__}: {error.message}")
-            if attempt.made > attempt.retries or now >= attempt.deadline or not caller.retry_allowed(error, now):
+            if attempt.made > attempt.retries or now >= attempt.deadline or not caller.retry_allowed(
+                error, now, attempt.options
+            ):
                 if error.retry is errors.Retry.NEVER:
                     raise
                 final = final_error(caller, error, lines, attempt.retries, now >= attempt.deadline)

@@ -27,6 +27,7 @@ from rpcore.filters import chain, in_order
 from rpcore.loops import new_runner
 from rpcore.model import Instance, Invocation, Options, ServiceKey
 from rpcore.options import OptionValues, layer, resolve
+from rpcore.referring import open_registries
 from rpcore.service import InterfaceSpec, handlers, interface_spec
 from rpcore.transport import Listener, loop_engine, raised
 
@@ -89,7 +90,7 @@ class Server:
         port: int = DEFAULT_PORT,
         publish_host: str | None = None,
         register: bool = True,
-        filters: Iterable[Filter] = (),
+        filters: Iterable[Filter | str] = (),
         threads: int | None = None,
         executes: int = 0,
         max_connections: int = 0,
@@ -98,8 +99,6 @@ class Server:
         send_traceback: bool = False,
         grace: float = 10.0,
     ) -> None:
-        from rpcore.client import _registries
-
         if not host.startswith("unix:") and not 0 <= port <= 65535:
             raise errors.ConfigurationError(f"Server: option 'port' must be from 0 to 65535, not {port!r}")
         self.application = application
@@ -114,7 +113,7 @@ class Server:
         self._heartbeat = heartbeat
         self._limits = limits
         self._registry_given = registry
-        self._registries = _registries(registry) if register else []
+        self._registries = open_registries(registry) if register else []
         self._gauge = Gauge("server", limit=executes, option="executes of the server")
         self._dispatch = Dispatch(send_traceback=send_traceback)
         self._exports: list[_Export] = []
@@ -145,7 +144,7 @@ class Server:
         *,
         group: str | None = None,
         version: str | None = None,
-        filters: Iterable[Filter] = (),
+        filters: Iterable[Filter | str] = (),
         methods: Mapping[str, OptionValues] | None = None,
         **options: Unpack[OptionValues],
     ) -> None:

@@ -20,6 +20,7 @@ from rpcore.declaration import (
     STREAMS,
     MethodMark,
     business_exceptions,
+    filter_tuple,
     read_methods,
     read_view,
     require_name,
@@ -77,7 +78,7 @@ class InterfaceSpec:
         methods: tuple[MethodSpec, ...],
         options: Options,
         raises: tuple[type[Exception], ...],
-        filters: tuple[Filter, ...],
+        filters: tuple[Filter | str, ...],
         naming: str,
         of: InterfaceSpec | None,
         frame: FrameType | None,
@@ -216,7 +217,7 @@ def interface(
     group: str = "",
     naming: str = "",
     raises: tuple[type[Exception], ...] = (),
-    filters: Iterable[Filter] = (),
+    filters: Iterable[Filter | str] = (),
     **options: Unpack[OptionValues],
 ) -> Callable[[C], C]: ...
 @overload
@@ -229,7 +230,7 @@ def interface(
     group: str = "",
     naming: str | None = None,
     raises: tuple[type[Exception], ...] = (),
-    filters: Iterable[Filter] = (),
+    filters: Iterable[Filter | str] = (),
     of: Callable[..., object] | None = None,
     **options: Any,
 ) -> Callable[[C], C]:
@@ -277,9 +278,7 @@ def interface(
         all_raises = dict.fromkeys(business_exceptions(raises, where))
         for base in bases:
             all_raises.update(dict.fromkeys(base.raises))
-        own_filters = tuple(filters) if isinstance(filters, Iterable) else (None,)
-        if not all(map(callable, own_filters)):
-            raise ConfigurationError(f"{where}: filters takes a tuple of callables, not {filters!r}")
+        own_filters = filter_tuple(filters, where)
         convention = naming if naming is not None else bases[0].naming if bases else ""
         spec = InterfaceSpec(
             cls=cls,
