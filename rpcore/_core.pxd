@@ -111,6 +111,7 @@ cdef class Request(Scope):
     cdef readonly Entry entry
     cdef readonly bint oneway
     cdef bytes received                  # attachments that came with the call, encoded, or None
+    cdef list received_large             # those of their values that were received in place, or None
     cdef tuple arguments
     cdef Worker worker
     cdef bint cancelled

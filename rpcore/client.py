@@ -20,6 +20,7 @@ from rpcore.model import Options
 from rpcore.options import OptionValues, validate
 from rpcore.reference import Referral
 from rpcore.referring import MergedView, new_referral, open_registries
+from rpcore.report import ServiceReport
 from rpcore.service import InterfaceSpec, interface_spec
 from rpcore.transport import Pool, loop_engine, raised
 
@@ -302,6 +303,10 @@ class Client:
             finally:
                 for referral in missing:
                     referral.on_change = None
+
+    def report(self) -> tuple[ServiceReport, ...]:
+        """What this client did and which providers it sees, one entry per ``refer``, in their order."""
+        return tuple(referral.report() for referral in self._referrals)
 
     async def aclose(self) -> None:
         """Close everything. Calls in flight fail as maybe executed. Idempotent."""

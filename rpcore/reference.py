@@ -25,6 +25,7 @@ from rpcore.filters import runs_per_attempt
 from rpcore.loadbalance import build
 from rpcore.model import Instance, Invocation, Options, ServiceKey
 from rpcore.options import CallOptions, Layer, published, resolve
+from rpcore.report import ProviderReport, ServiceReport
 from rpcore.service import InterfaceSpec
 
 ARITY_OF_GENERIC = 64
@@ -134,6 +135,22 @@ class Referral:
         self._configure()
         if self.urls:
             self.directory.update(self.urls)
+
+    def report(self) -> ServiceReport:
+        """Counts and providers at this moment."""
+        reference = self.reference
+        return ServiceReport(
+            self.key,
+            calls=reference.calls if reference else 0,
+            failures=reference.failures if reference else 0,
+            retries=reference.retries if reference else 0,
+            providers=tuple(
+                ProviderReport(
+                    node.instance.address, node.weight, node.endpoint.state, node.active, node.total, node.failed
+                )
+                for node in (self.snapshot.nodes if self.snapshot else ())
+            ),
+        )
 
     def forget(self) -> None:
         """In a forked child: drop what belongs to the parent, without IO."""
