@@ -309,8 +309,9 @@ class User(msgspec.Struct):
 
 
 @pytest.mark.parametrize("library", MODELS)
-def test_defaults_of_model_libraries(tmp_path: Path, library: str) -> None:
-    pytest.importorskip(library)
+def test_defaults_of_model_libraries(tmp_path: Path, library: str, require: Any) -> None:
+    if importlib.util.find_spec(library) is None:
+        require(library, f"pip install {library}")
     source = written(
         tmp_path,
         MODELS[library]
@@ -329,8 +330,9 @@ class Api(Protocol):
     assert ours.dumps(made.User(user_id=1)) == theirs.dumps(api.User(user_id=1))
 
 
-def test_models_of_other_libraries_become_dataclasses(tmp_path: Path) -> None:
-    pytest.importorskip("msgspec")
+def test_models_of_other_libraries_become_dataclasses(tmp_path: Path, require: Any) -> None:
+    if importlib.util.find_spec("msgspec") is None:
+        require("msgspec", "pip install msgspec")
     source = written(
         tmp_path,
         """
