@@ -111,6 +111,7 @@ cdef class Request(Scope):
     cdef readonly Entry entry
     cdef readonly bint oneway
     cdef bytes received                  # attachments that came with the call, encoded, or None
+    cdef list received_large             # those of their values that were received in place, or None
     cdef tuple arguments
     cdef Worker worker
     cdef bint cancelled
@@ -278,12 +279,13 @@ cdef class Caller:
     cdef public Picker picker            # None while there is no provider
     cdef public double timeout, deadline
     cdef public int retries
+    cdef public bint may_override_retries   # the cluster policy retries at all
     cdef public bint idempotent, retry_timeouts, oneway
     cdef public Py_ssize_t payload
     cdef public object options           # CallOptions these were taken from
     cdef readonly dict attachments       # sent with every call, or None
     cdef bytes attachments_encoded       # the same, ready to send
-    cdef int may_retry(self, object error, double now) except -1
+    cdef int may_retry(self, object error, double now, bint idempotent, bint retry_timeouts) except -1
 
 
 cdef class Call(Timer):
@@ -302,6 +304,7 @@ cdef class Call(Timer):
     cdef bint is_cancelled
     cdef object cancel_message
     cdef int retries
+    cdef bint idempotent, retry_timeouts
     cdef list tried
     cdef list attempts
     cdef object value

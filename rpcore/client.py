@@ -20,6 +20,7 @@ from rpcore.model import Options
 from rpcore.options import OptionValues, validate
 from rpcore.reference import Referral
 from rpcore.referring import MergedView, new_referral, open_registries
+from rpcore.report import ServiceReport
 from rpcore.service import InterfaceSpec, interface_spec
 from rpcore.transport import Pool, loop_engine, raised
 
@@ -52,7 +53,7 @@ class Client:
         registry: str | Registry | Sequence[str | Registry] | None = None,
         *,
         application: str = "",
-        filters: Iterable[Filter] = (),
+        filters: Iterable[Filter | str] = (),
         connect_timeout: float = 3.0,
         heartbeat: float = 60.0,
         connections: int = 1,
@@ -98,7 +99,7 @@ class Client:
         url: str | Sequence[str] | None = None,
         group: str | None = None,
         version: str | None = None,
-        filters: Iterable[Filter] = (),
+        filters: Iterable[Filter | str] = (),
         attachments: Mapping[str, Any] | None = None,
         methods: Mapping[str, OptionValues] | None = None,
         **options: Unpack[OptionValues],
@@ -111,7 +112,7 @@ class Client:
         url: str | Sequence[str] | None = None,
         group: str | None = None,
         version: str | None = None,
-        filters: Iterable[Filter] = (),
+        filters: Iterable[Filter | str] = (),
         attachments: Mapping[str, Any] | None = None,
         methods: Mapping[str, OptionValues] | None = None,
         **options: Unpack[OptionValues],
@@ -123,7 +124,7 @@ class Client:
         url: str | Sequence[str] | None = None,
         group: str | None = None,
         version: str | None = None,
-        filters: Iterable[Filter] = (),
+        filters: Iterable[Filter | str] = (),
         attachments: Mapping[str, Any] | None = None,
         methods: Mapping[str, OptionValues] | None = None,
         **options: Unpack[OptionValues],
@@ -302,6 +303,10 @@ class Client:
             finally:
                 for referral in missing:
                     referral.on_change = None
+
+    def report(self) -> tuple[ServiceReport, ...]:
+        """What this client did and which providers it sees, one entry per ``refer``, in their order."""
+        return tuple(referral.report() for referral in self._referrals)
 
     async def aclose(self) -> None:
         """Close everything. Calls in flight fail as maybe executed. Idempotent."""

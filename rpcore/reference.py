@@ -25,6 +25,7 @@ from rpcore.filters import runs_per_attempt
 from rpcore.loadbalance import build
 from rpcore.model import Instance, Invocation, Options, ServiceKey
 from rpcore.options import CallOptions, Layer, published, resolve
+from rpcore.report import ProviderReport, ServiceReport
 from rpcore.service import InterfaceSpec
 
 ARITY_OF_GENERIC = 64
@@ -135,6 +136,22 @@ class Referral:
         if self.urls:
             self.directory.update(self.urls)
 
+    def report(self) -> ServiceReport:
+        """Counts and providers at this moment."""
+        reference = self.reference
+        return ServiceReport(
+            self.key,
+            calls=reference.calls if reference else 0,
+            failures=reference.failures if reference else 0,
+            retries=reference.retries if reference else 0,
+            providers=tuple(
+                ProviderReport(
+                    node.instance.address, node.weight, node.endpoint.state, node.active, node.total, node.failed
+                )
+                for node in (self.snapshot.nodes if self.snapshot else ())
+            ),
+        )
+
     def forget(self) -> None:
         """In a forked child: drop what belongs to the parent, without IO."""
         self.directory = self.reference = self.snapshot = None
@@ -177,7 +194,9 @@ class Referral:
         caller.options = options
         caller.timeout = options.timeout
         caller.deadline = options.deadline
-        caller.retries = policies.load(options.cluster).retries(options.retries)
+        policy = policies.load(options.cluster)
+        caller.retries = policy.retries(options.retries)
+        caller.may_override_retries = policy.retries(1) > 0
         caller.idempotent = options.idempotent
         caller.retry_timeouts = options.retry_on == "dubbo"
         caller.oneway = options.oneway
@@ -274,6 +293,7 @@ class _Attempts:
         scope = current_scope()
         if scope is not None and scope.overrides is not None:
             options = options.overridden(scope.overrides)
+        self.options = options
         self.retries = policies.load(options.cluster).retries(options.retries)
         self.deadline = caller.engine.clock() + options.deadline
         self.made = 0
@@ -315,7 +335,9 @@ async def _attempt_by_attempt(caller: Caller, attempt_filters: Sequence[Filter],
         except errors.RpcError as error:
             now = caller.engine.clock()
             lines.append(f"{error.address}: {type(error).__name__}: {error.message}")
-            if attempt.made > attempt.retries or now >= attempt.deadline or not caller.retry_allowed(error, now):
+            if attempt.made > attempt.retries or now >= attempt.deadline or not caller.retry_allowed(
+                error, now, attempt.options
+            ):
                 if error.retry is errors.Retry.NEVER:
                     raise
                 final = final_error(caller, error, lines, attempt.retries, now >= attempt.deadline)

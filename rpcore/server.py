@@ -90,7 +90,7 @@ class Server:
         port: int = DEFAULT_PORT,
         publish_host: str | None = None,
         register: bool = True,
-        filters: Iterable[Filter] = (),
+        filters: Iterable[Filter | str] = (),
         threads: int | None = None,
         executes: int = 0,
         max_connections: int = 0,
@@ -135,6 +135,43 @@ class Server:
         """Where it listens: ``host:port`` or ``unix:/path``; the port is known once it has started."""
         return self.host if self.host.startswith("unix:") else f"{self.host or '*'}:{self.port}"
 
+    def configure(
+        self,
+        *,
+        registry: str | Registry | Sequence[str | Registry] | None = None,
+        application: str | None = None,
+        host: str | None = None,
+        port: int | None = None,
+        register: bool | None = None,
+    ) -> None:
+        """Replace what the constructor was given, for whoever deploys a server that somebody else wrote.
+
+        Only what is not None is replaced.
+
+        Raises:
+            ConfigurationError: a value is wrong, or the server has started.
+        """
+        if self._listener is not None:
+            raise errors.ConfigurationError(f"{self!r}: configure before the server starts")
+        if port is not None and not 0 <= port <= 65535:
+            raise errors.ConfigurationError(f"Server: option 'port' must be from 0 to 65535, not {port!r}")
+        if registry is not None:
+            self._registry_given = registry
+        if application is not None:
+            self.application = application
+        if host is not None:
+            self.host = host
+        if port is not None:
+            self.port = port
+        if self.host.startswith("unix:"):
+            self.port = 0
+        if register is not None:
+            self.register = register
+        if registry is not None or register is not None:
+            from rpcore.client import _registries
+
+            self._registries = _registries(self._registry_given) if self.register else []
+
     # --- exports -------------------------------------------------------------------------------------
 
     def export(
@@ -144,7 +181,7 @@ class Server:
         *,
         group: str | None = None,
         version: str | None = None,
-        filters: Iterable[Filter] = (),
+        filters: Iterable[Filter | str] = (),
         methods: Mapping[str, OptionValues] | None = None,
         **options: Unpack[OptionValues],
     ) -> None:

@@ -260,7 +260,7 @@ class Pool:
             )
             return
         tasks = self._dialling.setdefault(address, set())
-        if tasks:
+        if any(not task.done() for task in tasks):  # done ones leave the set a turn of the loop later
             return
         attempt, _ = self._retry.get(address, (0, None))
         self._forget_retry(address)

@@ -178,20 +178,20 @@ cdef class Caller:
     def __repr__(self):
         return f"<Caller {self.service}.{self.method} timeout={self.timeout:g} retries={self.retries}>"
 
-    cdef int may_retry(self, object error, double now) except -1:
+    cdef int may_retry(self, object error, double now, bint idempotent, bint retry_timeouts) except -1:
         """The rule: surely not executed may go elsewhere; maybe executed only if the method allows, on a budget."""
         retry = getattr(error, "retry", _never)
         if retry is _never:
             return 0
         if retry is _not_executed:
             return 1
-        if not self.idempotent and not (self.retry_timeouts and isinstance(error, errors.CallTimeout)):
+        if not idempotent and not (retry_timeouts and isinstance(error, errors.CallTimeout)):
             return 0
         return self.reference.withdraw(now)
 
-    def retry_allowed(self, error, double now):
-        """``may_retry`` for attempt loops written in Python; takes from the budget."""
-        return bool(self.may_retry(error, now))
+    def retry_allowed(self, error, double now, options):
+        """``may_retry`` under ``options``, for attempt loops written in Python; takes from the budget."""
+        return bool(self.may_retry(error, now, options.idempotent, options.retry_on == "dubbo"))
 
 
 cdef class Call(Timer):
@@ -293,6 +293,8 @@ cdef class Call(Timer):
             reference.fade(now)
         self.timeout = caller.timeout
         self.retries = caller.retries
+        self.idempotent = caller.idempotent
+        self.retry_timeouts = caller.retry_timeouts
         deadline = caller.deadline
         PyContextVar_Get(_scope, NULL, &found)
         if found != NULL:
@@ -319,7 +321,10 @@ cdef class Call(Timer):
         """Apply per-call options; the deadline follows from them as it does in a declaration."""
         options = self.caller.options.overridden(overrides)
         self.timeout = options.timeout
-        self.retries = options.retries
+        if self.caller.may_override_retries:
+            self.retries = options.retries
+        self.idempotent = options.idempotent
+        self.retry_timeouts = options.retry_on == "dubbo"
         if options.tag:
             self.attachments = {**(self.attachments or {}), "dubbo.tag": options.tag}
         return options.deadline
@@ -431,7 +436,8 @@ cdef class Call(Timer):
         if self.attempts is None:
             self.attempts = []
         self.attempts.append(f"{error.address}: {type(error).__name__}: {error.message}")
-        if self.attempt > self.retries or now >= self.deadline or not caller.may_retry(error, now):
+        if self.attempt > self.retries or now >= self.deadline or not caller.may_retry(
+                error, now, self.idempotent, self.retry_timeouts):
             return self.finish(None, final_error(caller, error, self.attempts, self.retries, now >= self.deadline))
         caller.reference.retries += 1
         if self.tried is None:

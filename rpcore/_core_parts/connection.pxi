@@ -330,6 +330,7 @@ cdef class Connection:
                     body, PyBytes_AS_STRING(entry.prefix), n) == 0:
                 r.p += n
             else:
+                entry = None        # if it is not found, errors must not name the method called before
                 entry = self._find_entry(r, body)
                 self.last_entry = entry
             request = Request.__new__(Request)
@@ -338,8 +339,11 @@ cdef class Connection:
             if not is_nil(r):
                 # Few handlers look at them: keep the bytes, decode when asked (Request.received_attachments).
                 p = r.p
+                n = r.large_next
                 skip(r)
                 request.received = PyBytes_FromStringAndSize(<const char*>p, r.p - p)
+                if r.large_next > n:
+                    request.received_large = large[n:r.large_next]
             if size > entry.payload:
                 raise errors.PayloadTooLarge(f"body of {size} bytes exceeds the limit of {entry.payload} bytes "
                                              f"(option: payload of the export)")
@@ -369,7 +373,7 @@ cdef class Connection:
         cdef Entry entry
         cdef Py_ssize_t count = read_array(r)
         if count != 7:
-            raise errors.DecodeError(f"expected an array of 7, got {count}", path="request")
+            raise errors.DecodeError(f"expected an array of 7, got {count}")
         path, version, group, method = read_str(r), read_str(r), read_str(r), read_str(r)
         entry = self.dispatch.find(PyBytes_FromStringAndSize(<const char*>body, r.p - body))
         if entry is None:
@@ -387,8 +391,8 @@ cdef class Connection:
         else:
             code = "arguments"
         text = str(error)
-        if entry is not None and code == "arguments":
-            text = f"{entry.service}.{entry.method}: {text}"
+        if code == "arguments":
+            text = f"{entry.service}.{entry.method}: {text}" if entry is not None else f"unreadable request: {text}"
         self.send_status(id, serialization, STATUS_BAD_REQUEST, code, text)
 
     cdef int send_reply(self, Request request, object value, object error) except -1:
@@ -740,7 +744,7 @@ cdef class Connection:
             self.write(data)
         else:
             self.out = Writer()
-            self.write(w)
+            self.write(memoryview(w))      # the standard loop takes bytes, bytearray and memoryview only
 
     def data_to_send(self):
         """Take all collected output as bytes (tests, blocking sockets)."""

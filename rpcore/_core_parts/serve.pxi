@@ -100,7 +100,10 @@ cdef class Request(Scope):
         """What the caller sent along (a new dict, maybe empty)."""
         if self.received is None:
             return {}
-        return any_plan.decode(Reader(self.received, self.connection.limits))
+        cdef Reader r = Reader(b"", self.connection.limits)
+        r.start(<const unsigned char*>PyBytes_AS_STRING(self.received), PyBytes_GET_SIZE(self.received),
+                self.received_large)
+        return any_plan.decode(r)
 
     @property
     def remaining(self):
