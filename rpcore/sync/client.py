@@ -192,12 +192,13 @@ class Client:
         with self._lock:
             self._require_open()
             self._referrals.append(referral)
+            if self._running is not None:
+                self._running.add(referral)
             if referral.spec is None:
                 return GenericService(self, referral)
             stub = referral.spec.stub_class(self._first_calls(referral), self._where(referral), self)
             self._stubs.append((referral, stub))
             if self._running is not None:
-                self._running.add(referral)
                 self._arm(referral, stub)
             return stub
 
@@ -253,10 +254,14 @@ class Client:
             running = self._running
             if running is None:
                 running = _Running(self)
-                for referral in self._referrals:
-                    running.add(referral)
-                for referral, stub in self._stubs:
-                    self._arm(referral, stub)
+                try:
+                    for referral in self._referrals:
+                        running.add(referral)
+                    for referral, stub in self._stubs:
+                        self._arm(referral, stub)
+                except BaseException:
+                    running.close()
+                    raise
                 self._running = running
             return running
 
@@ -290,8 +295,13 @@ class Client:
             self._running = None
             self._disarm()
         running.close()
+        self._forget()
+
+    def _forget(self) -> None:
+        """What was started is gone; another start begins anew."""
         for referral in self._referrals:
             referral.forget()
+        self._registries = open_registries(self._registry_given)
 
     def __enter__(self) -> Self:
         return self.start()
@@ -314,9 +324,7 @@ class Client:
         if running is None:
             return
         running.let_go()
-        for referral in self._referrals:
-            referral.forget()
-        self._registries = open_registries(self._registry_given)
+        self._forget()
         self._disarm()
 
 
@@ -526,7 +534,7 @@ def _drive(entry: Callable[..., Coroutine[Any, Any, Any]], *arguments: Any) -> A
         coroutine.send(None)
     except StopIteration as done:
         return done.value
-    where = _innermost(coroutine)
+    where = " -> ".join(_waiting(coroutine)[1:])
     coroutine.close()
     raise errors.LocalProtocolError(
         f"{where} waited for something that needs an event loop; with rpcore.sync.Client a filter may await "
@@ -534,11 +542,13 @@ def _drive(entry: Callable[..., Coroutine[Any, Any, Any]], *arguments: Any) -> A
     )
 
 
-def _innermost(coroutine: Any) -> str:
-    """The name of the coroutine that waits."""
-    while getattr(inner := coroutine.cr_await, "cr_await", None) is not None:
-        coroutine = inner
-    return f"{coroutine.cr_code.co_qualname}()"
+def _waiting(coroutine: Any) -> list[str]:
+    """The names of the coroutines that wait for each other, the outermost first."""
+    names = []
+    while (code := getattr(coroutine, "cr_code", None)) is not None:
+        names.append(f"{code.co_qualname}()")
+        coroutine = coroutine.cr_await
+    return names
 
 
 def _fresh(error: Exception) -> Exception:
