@@ -268,6 +268,7 @@ class Caller:
     deadline: float
     retries: int
     idempotent: bool
+    may_override_retries: bool
     retry_timeouts: bool
     oneway: bool
     payload: int
@@ -308,7 +309,7 @@ class Caller:
         tried: list[Node] | None = None,
         attempt: int = 0,
     ) -> Call: ...
-    def retry_allowed(self, error: BaseException, now: float) -> bool: ...
+    def retry_allowed(self, error: BaseException, now: float, options: CallOptions) -> bool: ...
 
 # What awaiting needs is typed for users; the future and coroutine protocols are for asyncio's tasks.
 @disjoint_base
