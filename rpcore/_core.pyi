@@ -60,6 +60,7 @@ class TimerWheel:
 
 @disjoint_base
 class Window:
+    def __len__(self) -> int: ...
     if sys.version_info >= (3, 12):
         def __buffer__(self, flags: int, /) -> memoryview: ...
         def __release_buffer__(self, view: memoryview, /) -> None: ...
@@ -267,6 +268,7 @@ class Caller:
     deadline: float
     retries: int
     idempotent: bool
+    may_override_retries: bool
     retry_timeouts: bool
     oneway: bool
     payload: int
@@ -307,7 +309,7 @@ class Caller:
         tried: list[Node] | None = None,
         attempt: int = 0,
     ) -> Call: ...
-    def retry_allowed(self, error: BaseException, now: float) -> bool: ...
+    def retry_allowed(self, error: BaseException, now: float, options: CallOptions) -> bool: ...
 
 # What awaiting needs is typed for users; the future and coroutine protocols are for asyncio's tasks.
 @disjoint_base

@@ -74,8 +74,9 @@ def _match(
     if handler is None:
         public = [name for name in dir(implementation) if not name.startswith("_")]
         raise ConfigurationError(f"is missing{nearest(spec.name, public)}")
-    if getattr(handler, "__func__", None) is spec.function:
-        raise ConfigurationError(f"is missing: only the declaration in {cls.__name__} was inherited")
+    declared_in = _protocol_of(implementation, spec.name)
+    if declared_in is not None:
+        raise ConfigurationError(f"is missing: only the declaration in {declared_in.__name__} was inherited")
     if not callable(handler):
         raise ConfigurationError(f"is no method but {handler!r}")
     if _is_generator(handler):
@@ -91,6 +92,14 @@ def _match(
         if positional < len(parameters):
             handler = _by_keyword(handler, positional, tuple(p.name for p in parameters[positional:]))
     return Handler(handler, is_async)
+
+
+def _protocol_of(implementation: object, name: str) -> type | None:
+    """The Protocol whose declaration an implementation has in place of a method of its own."""
+    if name in getattr(implementation, "__dict__", {}):
+        return None
+    owner = next((base for base in type(implementation).__mro__ if name in vars(base)), None)
+    return owner if getattr(owner, "_is_protocol", False) else None
 
 
 def _is_async(handler: Callable[..., Any]) -> bool:

@@ -77,7 +77,7 @@ class InterfaceSpec:
         methods: tuple[MethodSpec, ...],
         options: Options,
         raises: tuple[type[Exception], ...],
-        filters: tuple[Filter, ...],
+        filters: tuple[Filter | str, ...],
         naming: str,
         of: InterfaceSpec | None,
         frame: FrameType | None,
@@ -216,7 +216,7 @@ def interface(
     group: str = "",
     naming: str = "",
     raises: tuple[type[Exception], ...] = (),
-    filters: Iterable[Filter] = (),
+    filters: Iterable[Filter | str] = (),
     **options: Unpack[OptionValues],
 ) -> Callable[[C], C]: ...
 @overload
@@ -229,7 +229,7 @@ def interface(
     group: str = "",
     naming: str | None = None,
     raises: tuple[type[Exception], ...] = (),
-    filters: Iterable[Filter] = (),
+    filters: Iterable[Filter | str] = (),
     of: Callable[..., object] | None = None,
     **options: Any,
 ) -> Callable[[C], C]:
@@ -278,7 +278,7 @@ def interface(
         for base in bases:
             all_raises.update(dict.fromkeys(base.raises))
         own_filters = tuple(filters)
-        if not all(map(callable, own_filters)):
+        if not all(callable(f) or isinstance(f, str) for f in own_filters):
             raise ConfigurationError(f"{where}: filters takes callables, not {filters!r}")
         convention = naming if naming is not None else bases[0].naming if bases else ""
         spec = InterfaceSpec(

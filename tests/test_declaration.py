@@ -5,10 +5,13 @@ from __future__ import annotations
 import collections.abc
 import enum
 import gc
+import re
 import sys
+import types
 import weakref
 from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Generic, Protocol, TypeVar, runtime_checkable
 
 import pytest
@@ -259,6 +262,20 @@ def test_pep_695_generics_are_filled_in() -> None:
     (get,) = interface_spec(interface("demo.Names")(scope["Names"])).resolve()
     assert get.returns == list[str]
     assert get.parameters[0].hint is scope["Key"]
+
+
+def test_the_documentation_is_true(monkeypatch: pytest.MonkeyPatch) -> None:
+    text = (Path(__file__).parent.parent / "docs" / "declarations.md").read_text()
+    module = types.ModuleType("documented")
+    monkeypatch.setitem(sys.modules, module.__name__, module)
+    for block in re.findall(r"```python\n(.*?)```", text, re.DOTALL):
+        exec(block, vars(module))
+    module.test_api()
+    for name in ("UserService", "UserRepository", "UserServiceSync"):
+        check(getattr(module, name))
+    find, find_all = interface_spec(module.UserService).resolve()
+    assert (find.spec.wire_name, find_all.spec.wire_name) == ("find", "findAll")
+    assert find_all.errors[0].loads(find_all.errors[0].dumps(module.NotFound(7))).user_id == 7
 
 
 # --- what is refused when the class is made --------------------------------------------------------

@@ -119,6 +119,12 @@ def test_no_directory(tmp_path):
     assert str(path / "below") in start_error(path / "below")
 
 
+def test_dangling_link(tmp_path):
+    (tmp_path / "link").symlink_to(tmp_path / "nowhere")
+    text = register_error(tmp_path / "link")
+    assert str(tmp_path / "link") in text and "No such file" in text
+
+
 def test_no_permission(tmp_path):
     locked = tmp_path / "locked"
     locked.mkdir(mode=0o700)
@@ -178,5 +184,9 @@ def test_default_directory(monkeypatch):
     monkeypatch.setenv("HOME", "/home/ada")
     monkeypatch.setenv("XDG_STATE_HOME", "relative/is/ignored")
     assert default_directory() == f"/home/ada/.local/state/rpcore/{machine}/registry"
+    with monkeypatch.context() as patch:
+        patch.setattr(os.path, "expanduser", lambda path: path)  # a container with a made-up uid
+        with pytest.raises(ConfigurationError, match="set RPCORE_HOME"):
+            default_directory()
     monkeypatch.setenv("XDG_STATE_HOME", "/var/state")
     assert default_directory() == f"/var/state/rpcore/{machine}/registry"

@@ -92,7 +92,7 @@ cdef class Connection:
 
     # --- input ---------------------------------------------------------------------------------------
 
-    def get_buffer(self, Py_ssize_t hint=-1):
+    cpdef Window get_buffer(self, Py_ssize_t hint=-1):
         """Memory for the transport's next read (``BufferedProtocol.get_buffer``)."""
         cdef Engine engine = self.engine
         cdef Window view = engine.window_view
@@ -107,7 +107,7 @@ cdef class Connection:
         view.size = engine.window_size - self.partial_size
         return view
 
-    def buffer_updated(self, Py_ssize_t n):
+    cpdef buffer_updated(self, Py_ssize_t n):
         """``n`` bytes were read into what ``get_buffer`` returned (``BufferedProtocol.buffer_updated``)."""
         cdef Py_ssize_t partial = self.partial_size
         self.bytes_in += n
@@ -725,12 +725,12 @@ cdef class Connection:
         self.dirty = False
         if self.encoding or (w.pos == 0 and not w.pieces):
             return
+        if self.closed:
+            w.truncate(0, 0)
+        if self.closed or self.write is None:
+            return       # without a transport it stays until somebody takes it: data_to_send, Line.transmit
         self.out_frames = 0
         self.frames_flushed = self.frames_written
-        if self.closed or self.write is None and self.engine.blocking is False:
-            if self.closed:
-                w.truncate(0, 0)
-            return
         self.bytes_out += w.pos + w.pieces_size
         self.last_write = self.engine.now if self.engine.feeding else self.engine.clock()
         if w.pieces:
