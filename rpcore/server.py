@@ -168,9 +168,7 @@ class Server:
         if register is not None:
             self.register = register
         if registry is not None or register is not None:
-            from rpcore.client import _registries
-
-            self._registries = _registries(self._registry_given) if self.register else []
+            self._registries = open_registries(self._registry_given) if self.register else []
 
     # --- exports -------------------------------------------------------------------------------------
 

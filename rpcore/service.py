@@ -77,7 +77,7 @@ class InterfaceSpec:
         methods: tuple[MethodSpec, ...],
         options: Options,
         raises: tuple[type[Exception], ...],
-        filters: tuple[Filter, ...],
+        filters: tuple[Filter | str, ...],
         naming: str,
         of: InterfaceSpec | None,
         frame: FrameType | None,
