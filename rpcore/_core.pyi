@@ -268,6 +268,7 @@ class Caller:
     deadline: float
     retries: int
     idempotent: bool
+    may_override_retries: bool
     retry_timeouts: bool
     oneway: bool
     may_override_retries: bool
