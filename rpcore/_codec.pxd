@@ -45,6 +45,7 @@ cdef class Reader:
     cdef Py_ssize_t budget              # bytes of Python objects that may still be made; from limits.memory down
     cdef int depth                      # containers that may still be opened; from limits.depth down
 
+    cdef int open(self, object data, Limits limits) except -1
     cdef void start(self, const unsigned char* p, Py_ssize_t n, list large) noexcept
 
 

@@ -33,6 +33,9 @@ cdef class Limits:
         return f"Limits(payload={self.payload}, depth={self.depth}, count={self.count}, memory={self.memory})"
 
 
+cdef Limits DEFAULT_LIMITS = Limits()
+
+
 @cython.final
 cdef class Writer:
     """A growable output buffer. Large ``bytes`` are kept beside it as pieces, by reference, and never copied into it.

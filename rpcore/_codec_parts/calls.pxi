@@ -71,7 +71,8 @@ cdef class ArgsPlan:
 
     def loads(self, data, Limits limits=None):
         """The arguments in ``data``; see ``Plan.loads``."""
-        cdef Reader r = Reader(data, limits)
+        cdef Reader r = Reader.__new__(Reader)
+        r.open(data, limits)
         args = self.decode_args(r)
         if r.p != r.end:
             raise DecodeError(f"{r.end - r.p} bytes follow the arguments", path="args")

@@ -35,14 +35,15 @@ cdef extern from "Python.h":
 
     double PyFloat_AS_DOUBLE(object)
     object PyFloat_FromDouble(double)
+    PyObject* new_float "PyFloat_FromDouble"(double) except NULL
     double PyLong_AsDouble(object) except? -1.0
     long long PyLong_AsLongLongAndOverflow(object, int*) except? -1
     unsigned long long PyLong_AsUnsignedLongLong(object) except? 0xFFFFFFFFFFFFFFFF
-    object PyLong_FromLong(long)
     object PyLong_FromLongLong(long long)
+    PyObject* new_int "PyLong_FromLongLong"(long long) except NULL
     object PyLong_FromUnsignedLongLong(unsigned long long)
 
-    object PyUnicode_DecodeUTF8(const char*, Py_ssize_t, const char*)
+    PyObject* PyUnicode_DecodeUTF8(const char*, Py_ssize_t, const char*) except NULL
     const char* PyUnicode_AsUTF8AndSize(object, Py_ssize_t*) except NULL
 
     Py_ssize_t PyList_GET_SIZE(object)
@@ -186,7 +187,7 @@ cdef extern from *:
     void rp_copy(char*, const char*, Py_ssize_t) noexcept
     bint rp_equal(const unsigned char*, const unsigned char*, Py_ssize_t) noexcept
     bint rp_is_ascii(const unsigned char*, Py_ssize_t) noexcept
-    object rp_ascii_str(const unsigned char*, Py_ssize_t)
+    PyObject* rp_ascii_str(const unsigned char*, Py_ssize_t) except NULL
     bint rp_str_is_ascii(object) noexcept
     const char* rp_ascii_data(object) noexcept
     Py_ssize_t rp_str_length(object) noexcept
