@@ -31,6 +31,7 @@ cdef class Writer:
     cdef int ensure(self, Py_ssize_t n) except -1
     cdef int write(self, const void* p, Py_ssize_t n) except -1
     cdef int piece(self, object data, Py_ssize_t n) except -1
+    cdef bytes content(self)
     cdef int truncate(self, Py_ssize_t pos, Py_ssize_t npieces) except -1
 
 

@@ -125,6 +125,9 @@ cdef class Writer:
 
     def getvalue(self):
         """The content as one ``bytes``, with the pieces joined in place."""
+        return self.content()
+
+    cdef bytes content(self):
         if not self.pieces:
             return PyBytes_FromStringAndSize(self.buf, self.pos)
         return b"".join(self.chunks())

@@ -67,7 +67,7 @@ cdef class ArgsPlan:
         """The argument list as msgpack bytes; see ``Plan.dumps``."""
         cdef Writer w = Writer.__new__(Writer)
         self.encode_args(w, args)
-        return w.getvalue()
+        return w.content()
 
     def loads(self, data, Limits limits=None):
         """The arguments in ``data``; see ``Plan.loads``."""

@@ -73,22 +73,27 @@ cdef extern from *:
     #include <stdint.h>
     #include <string.h>
 
-    /* Big-endian loads and stores; compilers turn each into one move and one byte swap. */
-    static inline uint16_t rp_get16(const unsigned char *p) { return (uint16_t)((p[0] << 8) | p[1]); }
-    static inline uint32_t rp_get32(const unsigned char *p) {
-        return ((uint32_t)p[0] << 24) | ((uint32_t)p[1] << 16) | ((uint32_t)p[2] << 8) | p[3];
-    }
-    static inline uint64_t rp_get64(const unsigned char *p) {
-        return ((uint64_t)rp_get32(p) << 32) | rp_get32(p + 4);
-    }
-    static inline void rp_put16(char *p, uint16_t v) { p[0] = (char)(v >> 8); p[1] = (char)v; }
-    static inline void rp_put32(char *p, uint32_t v) {
-        p[0] = (char)(v >> 24); p[1] = (char)(v >> 16); p[2] = (char)(v >> 8); p[3] = (char)v;
-    }
-    static inline void rp_put64(char *p, uint64_t v) {
-        p[0] = (char)(v >> 56); p[1] = (char)(v >> 48); p[2] = (char)(v >> 40); p[3] = (char)(v >> 32);
-        p[4] = (char)(v >> 24); p[5] = (char)(v >> 16); p[6] = (char)(v >> 8); p[7] = (char)v;
-    }
+    /* Big-endian loads and stores. By builtin, because compilers do not always find the swap in shifts. */
+    #if defined(__BYTE_ORDER__) && __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
+    #define RP_BE16(v) (v)
+    #define RP_BE32(v) (v)
+    #define RP_BE64(v) (v)
+    #elif defined(_MSC_VER)
+    #include <stdlib.h>
+    #define RP_BE16(v) _byteswap_ushort(v)
+    #define RP_BE32(v) _byteswap_ulong(v)
+    #define RP_BE64(v) _byteswap_uint64(v)
+    #else
+    #define RP_BE16(v) __builtin_bswap16(v)
+    #define RP_BE32(v) __builtin_bswap32(v)
+    #define RP_BE64(v) __builtin_bswap64(v)
+    #endif
+    static inline uint16_t rp_get16(const unsigned char *p) { uint16_t v; memcpy(&v, p, 2); return RP_BE16(v); }
+    static inline uint32_t rp_get32(const unsigned char *p) { uint32_t v; memcpy(&v, p, 4); return RP_BE32(v); }
+    static inline uint64_t rp_get64(const unsigned char *p) { uint64_t v; memcpy(&v, p, 8); return RP_BE64(v); }
+    static inline void rp_put16(char *p, uint16_t v) { v = RP_BE16(v); memcpy(p, &v, 2); }
+    static inline void rp_put32(char *p, uint32_t v) { v = RP_BE32(v); memcpy(p, &v, 4); }
+    static inline void rp_put64(char *p, uint64_t v) { v = RP_BE64(v); memcpy(p, &v, 8); }
     static inline double rp_get_double(const unsigned char *p) {
         uint64_t bits = rp_get64(p); double d; memcpy(&d, &bits, 8); return d;
     }

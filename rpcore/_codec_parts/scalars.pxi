@@ -85,7 +85,7 @@ cdef class Plan:
         """
         cdef Writer w = Writer.__new__(Writer)
         self.encode(w, value)
-        return w.getvalue()
+        return w.content()
 
     def loads(self, data, Limits limits=None, *, list large=None):
         """The value in ``data``, one whole msgpack value.
