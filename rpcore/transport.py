@@ -448,6 +448,7 @@ class Listener:
         self.max_connections = max_connections
         self.connections: dict[Connection, _Protocol] = {}
         self.refused = 0
+        self.going_away = False
         self.draining = False
         self._servers: list[asyncio.AbstractServer] = []
         self._idle: asyncio.Event | None = None
@@ -506,6 +507,8 @@ class Listener:
             return
         connection.set_flow(protocol.transport.pause_reading, protocol.transport.resume_reading)
         self.connections[connection] = protocol
+        if self.going_away:
+            connection.send_readonly()
 
     # --- what connections tell -----------------------------------------------------------------------
 
@@ -551,7 +554,8 @@ class Listener:
     # --- the end, in the order Server.stop uses ------------------------------------------------------
 
     def send_readonly(self) -> None:
-        """Tell every consumer to send its next calls elsewhere."""
+        """Tell every consumer to send its next calls elsewhere, those that connect from now on too."""
+        self.going_away = True
         for connection in list(self.connections):
             connection.send_readonly()
             connection.flush()
