@@ -39,7 +39,6 @@ from rpcore.errors import ConfigurationError
 from rpcore.model import Parameter
 from rpcore.records import Record, describe, describe_exception, dto, register_adapter, wire_name
 
-
 _NO_NAMES: Mapping[str, Any] = types.MappingProxyType({})
 
 
@@ -187,9 +186,7 @@ def _date(cls: Any) -> _Node:
 # By name, so that a program that never uses decimal or uuid does not import them.
 _NAMED: Mapping[tuple[str, str], Callable[[Any], _Node]] = types.MappingProxyType(
     {
-        ("datetime", "datetime"): lambda cls: _Node(
-            _codec.DatetimePlan(), (cls,), frozenset({_STR, _EXT})
-        ),
+        ("datetime", "datetime"): lambda cls: _Node(_codec.DatetimePlan(), (cls,), frozenset({_STR, _EXT})),
         ("datetime", "date"): _date,
         ("datetime", "time"): lambda cls: _text(cls, cls.isoformat, cls.fromisoformat),
         ("datetime", "timedelta"): lambda cls: _text(

@@ -29,7 +29,7 @@ def new_referral(
     url: str | Sequence[str] | None,
     group: str | None,
     version: str | None,
-    filters: Iterable[Filter],
+    filters: Iterable[Filter | str],
     attachments: Mapping[str, Any] | None,
     methods: Mapping[str, Any] | None,
     options: Any,

@@ -168,9 +168,7 @@ class Server:
         if register is not None:
             self.register = register
         if registry is not None or register is not None:
-            from rpcore.client import _registries
-
-            self._registries = _registries(self._registry_given) if self.register else []
+            self._registries = open_registries(self._registry_given) if self.register else []
 
     # --- exports -------------------------------------------------------------------------------------
 
@@ -202,7 +200,9 @@ class Server:
         """
         spec = interface_spec(interface)
         if spec.blocking:
-            raise errors.ConfigurationError(f"export({spec.cls.__name__}): export the interface, not its blocking view")
+            raise errors.ConfigurationError(
+                f"export({spec.cls.__name__}): export the interface, not its blocking view"
+            )
         spec.resolve()
         where = f"export({spec.cls.__name__})"
         given = layer("export", options, methods, place="export", where=where, wire_names=spec.wire_names)
@@ -276,7 +276,9 @@ class Server:
 
                 self._pool = ThreadPoolExecutor(self._threads, thread_name_prefix="rpcore handler")
             run = contextvars.copy_context().run
-            return await loop.run_in_executor(self._pool, run, _unless_expired, current_scope(), function, arguments)
+            return await loop.run_in_executor(
+                self._pool, run, _unless_expired, current_scope(), function, arguments
+            )
 
         return call
 
@@ -457,7 +459,9 @@ class Server:
 
     def __del__(self) -> None:
         if getattr(self, "_listener", None) is not None:
-            warnings.warn(f"{self!r} was not stopped; use async with or await stop()", ResourceWarning, stacklevel=2)
+            warnings.warn(
+                f"{self!r} was not stopped; use async with or await stop()", ResourceWarning, stacklevel=2
+            )
 
 
 @dataclass(slots=True)
@@ -522,7 +526,10 @@ def _filtered(
             return await invoker(invocation)
         finally:
             if invocation.response_attachments:
-                request.reply_attachments = {**(request.reply_attachments or {}), **invocation.response_attachments}
+                request.reply_attachments = {
+                    **(request.reply_attachments or {}),
+                    **invocation.response_attachments,
+                }
 
     return serve
 
@@ -532,8 +539,10 @@ def _most_derived_first(plans: Iterable[Any]) -> tuple[Any, ...]:
 
 
 def _is_factory(implementation: object) -> bool:
-    return inspect.isclass(implementation) or inspect.isfunction(implementation) or isinstance(
-        implementation, functools.partial
+    return (
+        inspect.isclass(implementation)
+        or inspect.isfunction(implementation)
+        or isinstance(implementation, functools.partial)
     )
 
 
