@@ -6,7 +6,7 @@ import asyncio
 import os
 import signal
 import sys
-from asyncio.subprocess import DEVNULL, PIPE, Process
+from asyncio.subprocess import PIPE, Process
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -50,8 +50,8 @@ class Child:
         self._process: Process | None = None
 
     async def start(self) -> None:
-        """Start it in a session of its own, so that Ctrl-C reaches only the demo, which then ends its processes."""
-        with open(self.log, "wb") as log:
+        """Start it in a session of its own: Ctrl-C reaches only the demo, which then ends its processes."""
+        with self.log.open("wb") as log:
             self._process = await asyncio.create_subprocess_exec(
                 sys.executable,
                 *self.arguments,
@@ -134,6 +134,3 @@ async def reports(child: Child) -> AsyncIterator[Report]:
         unpacker.feed(data)
         for report in unpacker:
             yield report
-
-
-__all__ = ["DEVNULL", "Child", "ProcessFailed", "consumer", "provider", "reports"]
