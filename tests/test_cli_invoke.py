@@ -74,7 +74,7 @@ def test_typed_call_takes_either_name_of_a_method(invoke: Any) -> None:
 
 def test_arguments_become_the_declared_types(invoke: Any) -> None:
     result = invoke("exact", "1.50", "12345678-1234-5678-1234-567812345678", "PT1.5S", *TYPED)
-    assert "args.amount: expected Decimal as str, got float" in failed(result, 2)
+    assert "exact(amount, id, wait): args.amount: expected Decimal, got float" in failed(result, 2)
     result = invoke("exact", '"1.50"', "12345678-1234-5678-1234-567812345678", '"PT1.5S"', *TYPED)
     assert json.loads(result.stdout) == [
         "Decimal('1.50')",

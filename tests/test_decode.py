@@ -15,9 +15,7 @@ from rpcore.connection import request_prefix
 from rpcore.decode import HEADER, MAGIC, REFUSALS, Frame, Garbage, explain, frames, render
 from rpcore.model import ServiceKey
 
-GOLDEN: list[dict[str, Any]] = json.loads(
-    Path(__file__).parent.joinpath("data/dubbo-frames.json").read_text()
-)
+GOLDEN: list[dict[str, Any]] = json.loads(Path(__file__).parent.joinpath("data/dubbo-frames.json").read_text())
 KEY = ServiceKey("org.demo.Users", "blue", "1.0.0")
 
 
@@ -171,9 +169,7 @@ def test_input_that_ends_early() -> None:
     assert isinstance(header, Garbage) and header.reason == "the input ends inside a header: 10 of 16 bytes"
     cut = only(whole[:-3])
     assert cut.missing == 3
-    assert (
-        explain(cut)["problem"] == f"the input ends after {cut.length - 3} of {cut.length} bytes of the body"
-    )
+    assert explain(cut)["problem"] == f"the input ends after {cut.length - 3} of {cut.length} bytes of the body"
 
 
 @pytest.mark.parametrize(

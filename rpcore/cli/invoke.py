@@ -151,7 +151,10 @@ class _Call:
         try:
             arguments: tuple[Any, ...] = self.resolved.args.loads(msgpack.packb(given))
         except errors.DecodeError as error:
-            raise Failure(f"{self.interface}.{self.method}{self.resolved.spec.signature}: {error}") from error
+            parameters = ", ".join(
+                p.name if p.required else f"{p.name}={p.default!r}" for p in self.resolved.parameters
+            )
+            raise Failure(f"{self.interface}.{self.method}({parameters}): {error}") from error
         except (OverflowError, ValueError) as error:
             raise Failure(f"{self.interface}.{self.method}: {error}") from error
         return arguments

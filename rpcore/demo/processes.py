@@ -86,9 +86,12 @@ class Child:
 
     def failure(self) -> ProcessFailed:
         """What to say when it ended although nobody asked it to."""
+        code = self.process.returncode
+        if code is not None and code < 0:
+            return ProcessFailed(f"{self.title} was ended by {signal.Signals(-code).name}")
         lines = self.log.read_text(errors="replace").strip().splitlines()
         last = lines[-1] if lines else "it printed nothing"
-        return ProcessFailed(f"{self.title} ended with exit code {self.process.returncode}: {last}")
+        return ProcessFailed(f"{self.title} ended with exit code {code}: {last}")
 
     async def stop(self) -> int:
         """End it, politely first; returns the exit code."""

@@ -73,8 +73,7 @@ def as_json(
                 "failed": phase.measures.failed,
                 "wrong": phase.measures.wrong,
                 "shares": {
-                    names.get(address, address): round(share, 4)
-                    for address, share in phase.measures.shares().items()
+                    names.get(address, address): round(share, 4) for address, share in phase.measures.shares().items()
                 },
             }
             for phase in phases

@@ -129,6 +129,7 @@ class Demo:
                     task.cancel()
         except* ProcessFailed as failed:
             self.problems += [str(error) for error in failed.exceptions]
+            self.phases = self.phases[:-1]  # its counts would only say the same
         finally:
             self.display.close()
         self.problems += results.problems_of(self.phases)
@@ -160,9 +161,7 @@ class Demo:
         await self._phase("D joins", 0.25, self._join, "D", group)
         await self._phase("SIGTERM to A", 0.25, self._drain, "A")
 
-    async def _phase(
-        self, title: str, part: float, action: Callable[..., Awaitable[str]], *arguments: Any
-    ) -> None:
+    async def _phase(self, title: str, part: float, action: Callable[..., Awaitable[str]], *arguments: Any) -> None:
         """Do ``action``, and count the calls from then on for this part of the time."""
         phase = Phase(title)
         ends = time.monotonic() + part * self.seconds
