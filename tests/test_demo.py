@@ -7,11 +7,12 @@ import contextlib
 import json
 import os
 import re
+import select
 import signal
 import subprocess
 import sys
 from array import array
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -171,6 +172,8 @@ def test_example_frame_is_a_request() -> None:
     assert explain(frame)["arguments"] == ["json decoder", 3]
 
 
+on_linux = pytest.mark.skipif(sys.platform != "linux", reason="finds processes in /proc")
+
 # --- whole runs ---------------------------------------------------------------------------------------------
 
 
@@ -195,17 +198,28 @@ def demo(tmp_path: Path, *arguments: str) -> subprocess.Popen[str]:
     )
 
 
-def children_of(pid: int) -> list[int]:
-    listed = subprocess.run(["ps", "-o", "pid=", "--ppid", str(pid)], capture_output=True, text=True).stdout
-    return [int(line) for line in listed.split()]
+def children_of(parent: int) -> dict[int, str]:
+    """Processes that ``parent`` started, with their command lines."""
+    found = {}
+    for entry in Path("/proc").iterdir():
+        with contextlib.suppress(OSError):
+            if entry.name.isdecimal() and f"\nPPid:\t{parent}\n" in (entry / "status").read_text():
+                found[int(entry.name)] = (entry / "cmdline").read_text().replace("\0", " ")
+    return found
 
 
-def alive(pids: list[int]) -> list[int]:
-    """Those that have not ended after a moment; multiprocessing's helper ends just after the demo."""
+def still_running(pids: Iterable[int]) -> list[int]:
+    """Those that do not end within a moment; multiprocessing's helper ends just after the demo."""
+    left = []
     for pid in pids:
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            subprocess.run(["tail", f"--pid={pid}", "-f", "/dev/null"], timeout=30)
-    return [pid for pid in pids if Path(f"/proc/{pid}").exists()]
+        with contextlib.suppress(ProcessLookupError):
+            descriptor = os.pidfd_open(pid)
+            try:
+                if not select.select([descriptor], [], [], 10)[0]:
+                    left.append(pid)
+            finally:
+                os.close(descriptor)
+    return left
 
 
 def lines_until(process: subprocess.Popen[str], text: str) -> Iterator[str]:
@@ -238,6 +252,7 @@ def test_whole_run(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
+@on_linux
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_interrupt_leaves_nothing_behind(number: signal.Signals, tmp_path: Path) -> None:
     process = demo(tmp_path)
@@ -248,24 +263,25 @@ def test_interrupt_leaves_nothing_behind(number: signal.Signals, tmp_path: Path)
     _, complaints = process.communicate(timeout=30)
     assert process.returncode == 130
     assert complaints == "rpcore: interrupted\n"
-    assert alive(processes) == []
+    assert still_running(processes) == []
     assert list(tmp_path.iterdir()) == []
 
 
+@on_linux
 def test_death_of_the_demo_ends_its_processes(tmp_path: Path) -> None:
     process = demo(tmp_path)
     list(lines_until(process, "calls in flight"))
     processes = children_of(process.pid)
     process.kill()
     process.communicate(timeout=30)
-    assert alive(processes) == []
+    assert still_running(processes) == []
 
 
+@on_linux
 def test_provider_that_dies_by_itself_fails_the_demo(tmp_path: Path) -> None:
     process = demo(tmp_path)
     list(lines_until(process, "calls in flight"))
-    providers = subprocess.run(["ps", "-o", "pid=,args=", "--ppid", str(process.pid)], capture_output=True, text=True)
-    pid = next(int(line.split()[0]) for line in providers.stdout.splitlines() if "rpcore.demo.provider" in line)
+    pid = next(pid for pid, command in children_of(process.pid).items() if "rpcore.demo.provider" in command)
     os.kill(pid, signal.SIGKILL)
     _, complaints = process.communicate(timeout=30)
     assert process.returncode == 1
