@@ -4,6 +4,7 @@
   (``python runs=name`` keeps several programs of a page apart). It prints what its ``#>`` comments say, and
   mypy accepts it.
 - Every relative link leads to a file, and to a heading where it names one.
+- What docs/architecture.md points to is there.
 - docs/errors.md lists every error with its code and retry class.
 - Every public name has a docstring.
 """
@@ -98,6 +99,17 @@ def anchors(page: Path) -> set[str]:
     """The headings of a page as a web view of the repository links them."""
     headings = re.findall(r"^#+ (.*)", page.read_text(), re.MULTILINE)
     return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+def places() -> list[tuple[str, str]]:
+    text = (ROOT / "docs" / "architecture.md").read_text()
+    return re.findall(r"^\| .* \| `(.+?)` \| `(.+?)` \|$", text, re.MULTILINE)
+
+
+@pytest.mark.parametrize(("path", "name"), places())
+def test_the_map_of_the_code_points_to_definitions(path: str, name: str) -> None:
+    defined = rf"^ *(?:async def|def|class|cdef class|cp?def [\w ]+?) {name}\b|^{name}\b.*="
+    assert re.search(defined, (ROOT / path).read_text(), re.MULTILINE)
 
 
 def error_rows() -> dict[str, tuple[str, str]]:
