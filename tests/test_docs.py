@@ -25,16 +25,14 @@ from rpcore import errors
 
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").glob("*.md"))]
-EXAMPLES = sorted((ROOT / "examples").glob("*.py"))
+EXAMPLES = sorted((ROOT / "examples").glob("*/*.py"))
 
 
 def programs() -> dict[str, str]:
-    """Name and text of every program that a page shows, and of the examples."""
-    found = {f"example-{path.stem}": path.read_text() for path in EXAMPLES}
+    """Name and text of every program that a page shows."""
+    found: dict[str, str] = {}
     for page in PAGES:
-        for mark, text in re.findall(
-            r"^```python runs(?:=(\w+))?\n((?:.|\n)*?)^```", page.read_text(), re.MULTILINE
-        ):
+        for mark, text in re.findall(r"^```python runs(?:=(\w+))?\n((?:.|\n)*?)^```", page.read_text(), re.MULTILINE):
             name = f"{page.stem}-{mark}" if mark else page.stem
             found[name] = f"{found.get(name, '')}{text}\n"
     return found
@@ -69,7 +67,7 @@ def test_every_runnable_program_runs(name: str, tmp_path: Path) -> None:
 def test_type_checkers_accept_every_runnable_program(tmp_path: Path) -> None:
     scripts = [write(tmp_path, name) for name in PROGRAMS]
     done = subprocess.run(
-        [sys.executable, "-m", "mypy", "--strict", "--cache-dir", str(tmp_path / "cache"), *scripts],
+        [sys.executable, "-m", "mypy", "--strict", "--cache-dir", str(tmp_path / "cache"), *scripts, *EXAMPLES],
         cwd=ROOT,
         capture_output=True,
         text=True,
@@ -144,3 +142,28 @@ def test_every_public_name_has_a_docstring(name: str) -> None:
 @pytest.mark.parametrize("name", errors.__all__)
 def test_every_error_has_a_docstring_of_its_own(name: str) -> None:
     assert getattr(errors, name).__dict__.get("__doc__")
+
+
+def test_the_example_of_two_processes_works(tmp_path: Path) -> None:
+    environment = {"PYTHONPATH": str(ROOT), "RPCORE_HOME": str(tmp_path), "PATH": ""}
+    folder = ROOT / "examples" / "users"
+    command = [sys.executable, "-B", "-X", "dev", "-W", "error"]
+    with subprocess.Popen([*command, str(folder / "provider.py")], env=environment) as provider:
+        try:
+            consumer = subprocess.run(
+                [*command, str(folder / "consumer.py")],
+                env=environment,
+                capture_output=True,
+                text=True,
+                timeout=60,
+            )
+        finally:
+            provider.terminate()
+        assert provider.wait(30) == 0
+    assert (consumer.returncode, consumer.stderr) == (0, "")
+    assert consumer.stdout.splitlines() == [
+        "User(id=1, name='Ada', tags=['admin'])",
+        "User(id=2, name='Grace Hopper', tags=[])",
+        "no user 7",
+        "2",
+    ]
