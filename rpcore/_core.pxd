@@ -331,6 +331,7 @@ cdef class Line:
     cdef readonly Connection connection
     cdef readonly Peer peer
     cdef public int fd                   # -1 once closed
+    cdef public str ended                # why we shut the socket down, or None
     cdef readonly double used            # when a call was last sent on it
     cdef double patience                 # the socket's receive timeout; 0 = none
     cdef bint torn                       # part of a frame has left and the rest never will

@@ -7,6 +7,7 @@ calls and back), large (big bodies in place), call (one call with its attempts),
 serve (running handlers), pick (balancers), blocking (calls driven by their own threads).
 """
 
+from collections import deque
 from contextvars import ContextVar
 
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE

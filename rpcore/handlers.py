@@ -105,9 +105,10 @@ def _protocol_of(implementation: object, name: str) -> type | None:
 def _is_async(handler: Callable[..., Any]) -> bool:
     while isinstance(handler, functools.partial):
         handler = handler.func
-    return inspect.iscoroutinefunction(handler) or inspect.iscoroutinefunction(
-        getattr(handler, "__call__", None)  # noqa: B004 - an object with an `async def __call__`
-    )
+    call = getattr(handler, "__call__", None)  # noqa: B004 - an object may have an `async def __call__`
+    if inspect.iscoroutinefunction(handler) or inspect.iscoroutinefunction(call):
+        return True
+    return getattr(handler, "_is_coroutine", None) is not None  # how Cython marks its own
 
 
 def _is_generator(handler: Callable[..., Any]) -> bool:

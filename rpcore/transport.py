@@ -473,9 +473,8 @@ class Listener:
                 server = await self._loop.create_unix_server(self._accepted, path, backlog=backlog)
                 self._unix_paths.append((path, os.stat(path).st_ino))
             else:
-                server = await self._loop.create_server(
-                    self._accepted, host or None, port, backlog=backlog, reuse_address=True
-                )
+                sock = _listening_socket(host, port, backlog)
+                server = await self._loop.create_server(self._accepted, sock=sock, backlog=backlog)
                 port = server.sockets[0].getsockname()[1]
         except OSError as error:
             where = host if host.startswith("unix:") else f"{host or '*'}:{port}"
@@ -622,9 +621,24 @@ def _serving(worker: Worker) -> bool:
     return worker.serving
 
 
+def _listening_socket(host: str, port: int, backlog: int) -> socket.socket:
+    """One socket for one port. On all interfaces it takes IPv4 and IPv6, where two sockets with port 0 would
+    get two ports."""
+    if not host and socket.has_dualstack_ipv6():
+        return socket.create_server(("", port), family=socket.AF_INET6, backlog=backlog, dualstack_ipv6=True)
+    if not host:
+        return socket.create_server(("", port), backlog=backlog)
+    family, _, _, _, address = socket.getaddrinfo(
+        host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+    )[0]
+    return socket.create_server(address[:2], family=family, backlog=backlog)
+
+
 def _peer_name(transport: asyncio.Transport) -> str:
     name = transport.get_extra_info("peername")
     if isinstance(name, tuple):
+        if name[0].startswith("::ffff:"):  # an IPv4 peer on a dual-stack socket
+            return f"{name[0][7:]}:{name[1]}"
         return f"[{name[0]}]:{name[1]}" if ":" in name[0] else f"{name[0]}:{name[1]}"
     return f"unix:{transport.get_extra_info('sockname') or ''}"
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import collections.abc
 import enum
+import functools
 import gc
 import re
 import sys
@@ -315,6 +316,7 @@ def generator(self: Any) -> Iterator[int]:
         (property(plain), "Demo.find: a property cannot be remote"),
         (staticmethod(no_self), "Demo.find: a staticmethod cannot be remote"),
         (classmethod(no_return), "Demo.find: a classmethod cannot be remote"),
+        (functools.partial(no_self), "Demo.find: a method is a function written with `async def`"),
     ],
 )
 def test_methods_that_cannot_be_remote(body: Any, message: str) -> None:
@@ -334,6 +336,9 @@ async def fine(self: Any) -> None: ...
         ({"naming": "kebab"}, "Demo: unknown naming 'kebab' (known: 'camel')"),
         ({"version": "1 0"}, "Demo: version must be text without spaces"),
         ({"group": "a/b"}, "Demo: group must be text without spaces and none of /"),
+        ({"filters": 5}, "Demo: filters takes a tuple of filters or their names, not 5"),
+        ({"filters": "audit"}, "Demo: filters takes a tuple of filters or their names, not 'audit'"),
+        ({"filters": (5,)}, "Demo: filters takes a tuple of filters or their names, not (5,)"),
         ({"raises": NotFound}, "Demo: raises takes a tuple of exception classes, not <class"),
         ({"raises": (int,)}, "Demo: raises: <class 'int'> is not a class derived from Exception"),
         ({"raises": (KeyboardInterrupt,)}, "Demo: raises: <class 'KeyboardInterrupt'> is not a class"),

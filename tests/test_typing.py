@@ -6,6 +6,7 @@ after it, as in ``# E: arg-type, reportArgumentType``.
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import os
 import re
@@ -44,6 +45,15 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     yield directory
 
 
+Require = Callable[[str, str], NoReturn]
+
+
+def need(require: Require, *modules: str) -> None:
+    for name in modules:
+        if importlib.util.find_spec(name) is None:
+            require(name, f"pip install {name}")
+
+
 def run(*command: str, directory: Path) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, "-m", *command],
@@ -65,8 +75,8 @@ def expected(directory: Path, checker: int) -> Errors:
     return found
 
 
-def test_mypy_strict(project: Path) -> None:
-    pytest.importorskip("mypy", reason="pip install mypy")
+def test_mypy_strict(project: Path, require: Require) -> None:
+    need(require, "mypy")
     # As for an installed package: what is inside rpcore is not this project's concern.
     (project / "mypy.ini").write_text(
         f"[mypy]\nstrict = true\nmypy_path = {ROOT}\n[mypy-rpcore.*]\nfollow_imports = silent\n"
@@ -82,8 +92,8 @@ def error(line: str) -> tuple[str, int, str]:
     return match[1], int(match[2]), match[3]
 
 
-def test_pyright(project: Path, require: Callable[[str, str], NoReturn]) -> None:
-    pytest.importorskip("pyright", reason="pip install pyright")
+def test_pyright(project: Path, require: Require) -> None:
+    need(require, "pyright")
     if run("pyright", "--version", directory=project).returncode:
         require("pyright", "run `pyright --version` once while online, so that it can fetch itself")
     done = run("pyright", "--outputjson", *FILES, directory=project)
@@ -95,8 +105,8 @@ def test_pyright(project: Path, require: Callable[[str, str], NoReturn]) -> None
 
 
 @pytest.mark.parametrize("name", ["shop_client.py", "shop_sync.py"])
-def test_ruff(project: Path, name: str) -> None:
-    pytest.importorskip("ruff", reason="pip install ruff")
+def test_ruff(project: Path, name: str, require: Require) -> None:
+    need(require, "ruff")
     checked = run("ruff", "check", "--isolated", "--select", "E,F,W,I,B,PIE,RET", name, directory=project)
     assert checked.returncode == 0, checked.stdout
     formatted = run("ruff", "format", "--isolated", "--diff", name, directory=project)

@@ -135,7 +135,7 @@ cdef class Line:
                 connection.buffer_updated(n)
                 return 1
             if n == 0:
-                self.lose("the peer closed the connection")
+                self.lose(self.ended or "the peer closed the connection")
                 return 1
             if code == EAGAIN:
                 return 0
@@ -226,14 +226,11 @@ cdef class Peer(Endpoint):
 
     A subclass has the slow part: ``check_out(call)`` returns a line, or None when the call has moved on without
     one; ``check_in(line)`` takes one that is not simply idle now; ``serve_queue()`` hands idle lines to waiting threads.
-
-    Args:
-        queue: a collection that is true while threads wait.
     """
 
-    def __init__(self, str address, Engine engine not None, pool, *, queue):
+    def __cinit__(self):
         self.idle = []
-        self.queue = queue
+        self.queue = deque()
 
     cdef int give_back(self, Line line) except -1:
         if self.retired or self.queue or not line.connection.usable:

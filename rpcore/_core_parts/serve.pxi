@@ -333,8 +333,8 @@ cdef class Worker(Timer):
         if request.worker is not None:
             request.worker = None
             request.connection.serving.pop(request.id, None)
-            if request.connection.draining:
-                request.connection._tell("request_ended")
+        if request.connection.draining:
+            request.connection._tell("request_ended")
         return 0
 
     cdef int _retire(self) except -1:

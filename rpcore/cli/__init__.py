@@ -1,7 +1,7 @@
 """The ``rpcore`` command, for people who operate services.
 
-One file per subcommand, each a ``click`` command; ``app`` joins them and turns exceptions into one line and an
-exit code. click and rich are optional: nothing here imports them before ``main`` has made sure they are there.
+One file per subcommand, each a ``click`` command; ``app`` joins them and turns exceptions into one line and
+an exit code. click and rich are optional: this file imports them only to see whether they are there.
 """
 
 from __future__ import annotations

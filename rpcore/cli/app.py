@@ -31,7 +31,7 @@ EXAMPLES = (
 
 
 class Commands(click.Group):
-    """A group that imports a command when it is named, and turns exceptions into one line and an exit code."""
+    """Imports a command when it is named, and turns exceptions into one line and an exit code."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return sorted(COMMANDS)

@@ -61,7 +61,7 @@ def exit_code_of(error: BaseException) -> int:
 
 
 def describe(error: BaseException) -> str:
-    """The error as it is printed: its class, its text, and a line for each attempt when there were several."""
+    """The error as it is printed: its class, its text, and a line for each attempt of several."""
     text = str(error)
     name = type(error).__name__
     return f"{name}: {text}" if text else name

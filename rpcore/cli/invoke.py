@@ -76,8 +76,9 @@ def invoke(
 ) -> None:
     """Call one method and print its result as JSON.
 
-    Each ARGUMENT is JSON; text that does not look like JSON is taken as a string, and - reads one argument
-    from standard input. bytes are {"$base64": "…"}, dicts with other keys than text {"$map": [[key, value], …]}.
+    Each ARGUMENT is JSON; text that does not begin like JSON is taken as a string, and - reads one argument
+    from standard input. bytes are {"$base64": "…"}, dicts whose keys are not all text
+    {"$map": [[key, value], …]}.
 
     The call is typed (arguments checked and defaulted here, declared timeouts and exceptions in force) by
     --interface, or by SERVICE itself when that is the Python path of its interface. Otherwise it is untyped.

@@ -13,7 +13,7 @@ from rpcore.cli.failures import Failure
 
 
 def add_working_directory() -> None:
-    """Make modules of the current directory importable, as ``python -m`` does and a console script does not."""
+    """Make modules of the current directory importable: a console script does not, ``python -m`` does."""
     directory = os.getcwd()
     if directory not in sys.path and "" not in sys.path:
         sys.path.insert(0, directory)

@@ -44,7 +44,7 @@ def ls(services: tuple[str, ...], registry: str | None, as_json: bool, watch: bo
     """List providers: service, version, group, address, weight, tag, application, age, methods.
 
     SERVICE limits the list to these interfaces; * and ? stand for any text. A weight such as 12/100 is that
-    of a provider which is still warming up. Naming services none of which has a provider ends with exit code 3.
+    of a provider which is still warming up. When SERVICE is given and none has a provider, the exit code is 3.
     """
     if watch:
         run(_watch(connect(registry), services, as_json, interval))

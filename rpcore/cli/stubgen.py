@@ -25,7 +25,7 @@ from rpcore.stubgen import generate
     type=click.Choice(["client", "blocking"]),
     default="client",
     show_default=True,
-    help="client: the interface and its types, without the provider's code. blocking: a view with def methods.",
+    help="client: the interface and its types without the provider's code; blocking: a view with def methods.",
 )
 @click.option(
     "--output", "-o", metavar="FILE", type=click.Path(dir_okay=False), help="Instead of standard output."

@@ -1,8 +1,8 @@
 """Between JSON on the command line and values in a call.
 
-Arguments and results are JSON in the form in which values travel (``docs/commands.md``): records are objects with
-their wire names, dates, decimals and UUIDs are text, sets and tuples are arrays. JSON lacks two things, which
-are written as objects with one marked key, in both directions::
+Arguments and results are JSON in the form in which values travel (``docs/commands.md``): records are objects
+with their wire names, dates, decimals and UUIDs are text, sets and tuples are arrays. JSON lacks two things,
+which are written as objects with one marked key, in both directions::
 
     bytes                        {"$base64": "aGVsbG8="}
     a dict whose keys are not    {"$map": [[1, "one"], [2, "two"]]}
