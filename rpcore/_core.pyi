@@ -271,7 +271,6 @@ class Caller:
     may_override_retries: bool
     retry_timeouts: bool
     oneway: bool
-    may_override_retries: bool
     payload: int
     options: CallOptions
     def __init__(
