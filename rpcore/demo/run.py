@@ -396,9 +396,10 @@ def example_frame() -> bytes:
 
     import msgpack
 
-    body = request_prefix(interface_spec(Search).key, "search")
+    body: bytes = request_prefix(interface_spec(Search).key, "search")
     body += msgpack.packb(["json decoder", 3]) + msgpack.packb(1000) + msgpack.packb(None)
-    return struct.pack(">2sBBqi", b"\xda\xbb", 0xC0 | 29, 0, 1, len(body)) + body
+    header: bytes = struct.pack(">2sBBqi", b"\xda\xbb", 0xC0 | 29, 0, 1, len(body))
+    return header + body
 
 
 def _command() -> str:
