@@ -111,6 +111,7 @@ cdef class Request(Scope):
     cdef readonly Entry entry
     cdef readonly bint oneway
     cdef bytes received                  # attachments that came with the call, encoded, or None
+    cdef list received_large             # those of their values that were received in place, or None
     cdef tuple arguments
     cdef Worker worker
     cdef bint cancelled
@@ -181,6 +182,8 @@ cdef class Connection:
     cdef readonly Py_ssize_t bytes_in, bytes_out, frames_in
     cdef readonly object close_reason
 
+    cpdef Window get_buffer(self, Py_ssize_t hint=*)
+    cpdef buffer_updated(self, Py_ssize_t n)
     cdef int send_request(self, Call call, double now) except -1
     cdef int send_cancel(self, long long id) except -1
     cdef int forget(self, Call call) except -1
@@ -320,5 +323,30 @@ cdef class Call(Timer):
     cdef int detach(self) except -1
     cdef int describe(self, object error) except -1
     cdef int fire(self, double now) except -1
-    cdef int send_now(self, Connection connection) except -1
     cdef int replied(self, object value, object error, double now) except -1
+
+
+cdef class Line:
+    """A connected socket and its protocol state, used by one thread at a time."""
+    cdef readonly Connection connection
+    cdef readonly Peer peer
+    cdef public int fd                   # -1 once closed
+    cdef public str ended                # why we shut the socket down, or None
+    cdef readonly double used            # when a call was last sent on it
+    cdef double patience                 # the socket's receive timeout; 0 = none
+    cdef bint torn                       # part of a frame has left and the rest never will
+    cdef bint ready(self) except -1
+    cdef int exchange(self, Call call) except -1
+    cdef int read(self, bint wait) except -1
+    cdef int send(self, double until) except -1
+    cdef int send_slowly(self, const unsigned char* p, Py_ssize_t n, bint more, double until) except -1
+    cdef int be_patient(self, double seconds) except -1
+    cdef int lose(self, str text) except -1
+
+
+cdef class Peer(Endpoint):
+    """An endpoint whose connections are used by one thread at a time."""
+    cdef readonly list idle              # lines nobody uses, the one used last at the end
+    cdef readonly object queue           # threads that wait for a line, in order
+    cdef public bint retired             # no longer a provider, or the client was closed
+    cdef int give_back(self, Line line) except -1

@@ -167,18 +167,22 @@ def unbound(variable: TypeVar) -> Any:
     return Any
 
 
-def union_members(hint: Any) -> Iterator[Any]:
-    """The members of a union, those of unions inside it included; any other hint is its own only member."""
+def union_members(hint: Any, aliases: tuple[Any, ...] = ()) -> Iterator[Any]:
+    """The members of a union, those of unions inside it included; any other hint is its own only member.
+
+    ``aliases`` are those it stands in: one that is a member of itself is not opened again.
+    """
     hint = plain(hint)
     if isinstance(hint, TypeVar):
         hint = unbound(hint)
-    if is_alias(hint) and is_union(plain(hint.__value__)):
+    if is_alias(hint) and hint not in aliases and is_union(plain(hint.__value__)):
+        aliases = (*aliases, hint)
         hint = plain(hint.__value__)
     if not is_union(hint):
         yield hint
         return
     for arg in get_args(hint):
-        yield from union_members(arg)
+        yield from union_members(arg, aliases)
 
 
 def is_union(hint: Any) -> bool:

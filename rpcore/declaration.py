@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from types import FunctionType, MappingProxyType
 from typing import Any
 
+from rpcore.abc import Filter
 from rpcore.errors import ConfigurationError, RpcError
 from rpcore.model import MethodSpec, Options
 from rpcore.options import nearest
@@ -63,6 +64,15 @@ def business_exceptions(raises: Iterable[type[Exception]], where: str) -> tuple[
                 f"{where}: raises: {cls.__name__} is an rpcore error; declare exceptions of your own"
             )
     return classes
+
+
+def filter_tuple(filters: Iterable[Filter | str], where: str) -> tuple[Filter | str, ...]:
+    """``filters`` as a tuple; ConfigurationError for what is neither a filter nor the name of one."""
+    if not isinstance(filters, str) and isinstance(filters, Iterable):
+        made = tuple(filters)
+        if all(callable(each) or isinstance(each, str) for each in made):
+            return made
+    raise ConfigurationError(f"{where}: filters takes a tuple of filters or their names, not {filters!r}")
 
 
 def require_protocol(cls: object) -> None:
@@ -166,6 +176,10 @@ def _functions(cls: type) -> Iterator[tuple[str, FunctionType]]:
             if name.startswith("_"):
                 raise ConfigurationError(f"{where}: private and special methods cannot be remote")
             yield name, member
+        elif callable(member) and not isinstance(member, type) and not name.startswith("__"):
+            raise ConfigurationError(
+                f"{where}: a method is a function written with `async def`, not {member!r}"
+            )
 
 
 def _is_machinery(name: str, member: object) -> bool:

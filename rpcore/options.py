@@ -289,6 +289,8 @@ class CallOptions:
     cancellable: bool
     check: bool
     _layers: Mapping[str, str] = field(repr=False, compare=False)
+    _latest: tuple[Options, CallOptions] | None = field(default=None, init=False, repr=False, compare=False)
+    """What ``overridden`` was last asked for: the calls of one ``rpcore.options`` block ask for the same."""
 
     @property
     def retries_timeouts(self) -> bool:
@@ -305,17 +307,22 @@ class CallOptions:
 
         A deadline that follows from timeout and retries follows the new ones; one that was given stays.
         """
+        latest = self._latest
+        if latest is not None and latest[0] is over:
+            return latest[1]
         given = over.given()
         if not given:
             return self
-        # Runs per call where options are set per call: past the frozen __init__, which sets field by field.
+        # May run per call, so past the frozen __init__, which sets field by field.
         made = object.__new__(CallOptions)
         values = made.__dict__
         values.update(self.__dict__)
         values.update(given)
         values["_layers"] = {**self._layers, **dict.fromkeys(given, "call")}
+        values["_latest"] = None
         if "deadline" not in given and self._layers["deadline"] == _FOLLOWS:
             values["deadline"] = _deadline(values)
+        self.__dict__["_latest"] = (over, made)
         return made
 
 

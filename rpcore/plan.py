@@ -39,31 +39,38 @@ from rpcore.errors import ConfigurationError
 from rpcore.model import Parameter
 from rpcore.records import Record, describe, describe_exception, dto, register_adapter, wire_name
 
+_NO_NAMES: Mapping[str, Any] = types.MappingProxyType({})
 
-def compile_type(hint: Any, *, naming: str = "", root: str = "result") -> Plan:
+
+def compile_type(
+    hint: Any, *, naming: str = "", root: str = "result", names: Mapping[str, Any] = _NO_NAMES
+) -> Plan:
     """The plan of a type.
 
     Args:
         hint: any supported annotation; names in it must be resolved already.
         naming: ``"camel"`` sends ``user_id`` as ``userId`` in all records that do not say otherwise.
         root: first step of the path in errors; ``""`` for none.
+        names: what hints of records may name beside what Python itself finds: the classes of a function.
 
     Raises:
         ConfigurationError: a hint is not supported; the text says which and where.
     """
-    compiler = _Compiler(naming)
+    compiler = _Compiler(naming, dict(names))
     compiler.learn(hint)
     plan = compiler.node(hint).plan
     return _codec.RootPlan(root, plan) if root else plan
 
 
-def compile_args(parameters: Sequence[Parameter], *, naming: str = "") -> ArgsPlan:
-    """The plan of a method's arguments, in declared order.
+def compile_args(
+    parameters: Sequence[Parameter], *, naming: str = "", names: Mapping[str, Any] = _NO_NAMES
+) -> ArgsPlan:
+    """The plan of a method's arguments, in declared order; see ``compile_type``.
 
     Raises:
         ConfigurationError: a hint is not supported; the text says which, where, and of which parameter.
     """
-    compiler = _Compiler(naming)
+    compiler = _Compiler(naming, dict(names))
     for p in parameters:
         compiler.learn(p.hint)
     plans = []
@@ -76,22 +83,24 @@ def compile_args(parameters: Sequence[Parameter], *, naming: str = "") -> ArgsPl
     return ArgsPlan([p.name for p in parameters], plans, defaults)
 
 
-def compile_exception(cls: type[BaseException], *, naming: str = "") -> ExceptionPlan:
+def compile_exception(
+    cls: type[BaseException], *, naming: str = "", names: Mapping[str, Any] = _NO_NAMES
+) -> ExceptionPlan:
     """The plan of a declared business exception; ``ExceptionPlan`` says what of it travels.
 
     Raises:
         ConfigurationError: a hint is not supported; the text says which and where.
     """
-    compiler = _Compiler(naming)
+    compiler = _Compiler(naming, dict(names))
     record = describe_exception(cls)
     fields = None
     if record is not None:
         init = cls.__init__
         if isinstance(init, types.FunctionType) and not hasattr(cls, "__dataclass_fields__"):
             owner = next(base for base in cls.__mro__ if "__init__" in base.__dict__)
-            hints = function_hints(init, owner, {})
+            hints = function_hints(init, owner, names)
         else:
-            hints = class_hints(cls, {f.name for f in record.fields}, {}, {})
+            hints = class_hints(cls, {f.name for f in record.fields}, {}, names)
         fields = compiler.define(cls, record, hints, cls).plan
     return ExceptionPlan(cls, dto(cls).name or cls.__name__, fields, _rebuild)
 
@@ -177,9 +186,7 @@ def _date(cls: Any) -> _Node:
 # By name, so that a program that never uses decimal or uuid does not import them.
 _NAMED: Mapping[tuple[str, str], Callable[[Any], _Node]] = types.MappingProxyType(
     {
-        ("datetime", "datetime"): lambda cls: _Node(
-            _codec.DatetimePlan(), (cls,), frozenset({_STR, _EXT})
-        ),
+        ("datetime", "datetime"): lambda cls: _Node(_codec.DatetimePlan(), (cls,), frozenset({_STR, _EXT})),
         ("datetime", "date"): _date,
         ("datetime", "time"): lambda cls: _text(cls, cls.isoformat, cls.fromisoformat),
         ("datetime", "timedelta"): lambda cls: _text(
@@ -201,8 +208,8 @@ class _Compiler:
     """Compiles hints that belong together; a record among them compiles once."""
 
     naming: str
-    names: dict[str, Any] = field(default_factory=dict)
-    """Classes met so far, for hints that name them where Python would not find them."""
+    names: dict[str, Any]
+    """What hints may name where Python would not find it: given names, and the classes met so far."""
     shapes: dict[Any, _Shape] = field(default_factory=dict)
     aliases: dict[Any, _codec.DeferredPlan] = field(default_factory=dict)
     """Aliases being compiled."""

@@ -128,22 +128,19 @@ def from_dataclass(cls: type) -> Record | None:
         return Record(tuple(Field(f.name, _default(f)) for f in fields), "new", post_init)
     parameters = _parameters(cls, [f.name for f in fields])
     if _has_generated_init(cls):
-        by_position = [f for f in fields if not f.kw_only]
-        by_keyword = [f for f in fields if f.kw_only]
-    else:
-        by_position, by_keyword = [], fields
-    positional = tuple(Field(f.name, _default(f)) for f in by_position)
-    keywords = tuple(Field(f.name, _default(f, parameters.get(f.name)), f.name) for f in by_keyword)
-    return Record(positional + keywords, "call")
+        by_position = tuple(Field(f.name, _default(f)) for f in fields if not f.kw_only)
+        by_keyword = tuple(Field(f.name, _default(f), f.name) for f in fields if f.kw_only)
+        return Record(by_position + by_keyword, "call")
+    return Record(tuple(Field(f.name, _default(f, parameters.get(f.name)), f.name) for f in fields), "call")
 
 
 def _default(f: dataclasses.Field[Any], parameter: inspect.Parameter | None = None) -> Any:
+    if parameter is not None and parameter.default is not parameter.empty:
+        return OMIT  # an __init__ of the class's own knows better
     if f.default is not dataclasses.MISSING:
         return f.default
     if f.default_factory is not dataclasses.MISSING:
         return Factory(f.default_factory)
-    if parameter is not None and parameter.default is not parameter.empty:
-        return OMIT
     return REQUIRED
 
 
@@ -215,7 +212,9 @@ def from_typed_dict(cls: type) -> Record | None:
     required = getattr(cls, "__required_keys__", None)
     if not issubclass(cls, dict) or required is None:
         return None
-    return Record(tuple(Field(n, REQUIRED if n in required else OMIT) for n in inspect.get_annotations(cls)), "dict")
+    return Record(
+        tuple(Field(n, REQUIRED if n in required else OMIT) for n in inspect.get_annotations(cls)), "dict"
+    )
 
 
 # ---- model libraries: made by calling the class, so that their own validation and defaults hold

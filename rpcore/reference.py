@@ -25,6 +25,7 @@ from rpcore.filters import runs_per_attempt
 from rpcore.loadbalance import build
 from rpcore.model import Instance, Invocation, Options, ServiceKey
 from rpcore.options import CallOptions, Layer, published, resolve
+from rpcore.report import ProviderReport, ServiceReport
 from rpcore.service import InterfaceSpec
 
 ARITY_OF_GENERIC = 64
@@ -135,6 +136,27 @@ class Referral:
         if self.urls:
             self.directory.update(self.urls)
 
+    def report(self) -> ServiceReport:
+        """Counts and providers at this moment."""
+        reference = self.reference
+        return ServiceReport(
+            self.key,
+            calls=reference.calls if reference else 0,
+            failures=reference.failures if reference else 0,
+            retries=reference.retries if reference else 0,
+            providers=tuple(
+                ProviderReport(
+                    node.instance.address,
+                    node.weight,
+                    node.endpoint.state,
+                    node.active,
+                    node.total,
+                    node.failed,
+                )
+                for node in (self.snapshot.nodes if self.snapshot else ())
+            ),
+        )
+
     def forget(self) -> None:
         """In a forked child: drop what belongs to the parent, without IO."""
         self.directory = self.reference = self.snapshot = None
@@ -150,7 +172,9 @@ class Referral:
         """A new provider list, or weights, or availability: give every caller its picker."""
         first = self.snapshot is None
         self.snapshot = snapshot
-        provider = next((published(n.instance) for n in snapshot.nodes if _publishes(n.instance)), Layer("provider"))
+        provider = next(
+            (published(n.instance) for n in snapshot.nodes if _publishes(n.instance)), Layer("provider")
+        )
         if provider != self._provider:
             self._provider = provider
             self._decide()
@@ -167,7 +191,9 @@ class Referral:
 
     def _set_picker(self, caller: Caller, options: CallOptions) -> None:
         snapshot = self.snapshot
-        caller.picker = snapshot.picker(options.loadbalance) if snapshot is not None and snapshot.nodes else None
+        caller.picker = (
+            snapshot.picker(options.loadbalance) if snapshot is not None and snapshot.nodes else None
+        )
 
     def _configure(self) -> None:
         for name, caller in self.callers.items():
@@ -226,7 +252,9 @@ class Referral:
     def generic(self, method: str, arity: int) -> Callable[..., Awaitable[Any]]:
         """A caller for a method known by name only: arguments and result are plain values."""
         if arity > ARITY_OF_GENERIC:
-            raise errors.ConfigurationError(f"{self.key}.{method}: {arity} arguments, at most {ARITY_OF_GENERIC}")
+            raise errors.ConfigurationError(
+                f"{self.key}.{method}: {arity} arguments, at most {ARITY_OF_GENERIC}"
+            )
         name = f"{method}/{arity}"
         if name not in self.callers:
             assert self.reference is not None
@@ -307,8 +335,10 @@ class _Attempts:
             invocation.response_attachments.update(call.reply_attachments or {})
 
 
-async def _attempt_by_attempt(caller: Caller, attempt_filters: Sequence[Filter], invocation: Invocation) -> Any:
-    """failover and failfast with filters around each attempt."""
+async def _attempt_by_attempt(
+    caller: Caller, attempt_filters: Sequence[Filter], invocation: Invocation
+) -> Any:
+    """Failover and failfast with filters around each attempt."""
     attempt = _Attempts(caller, attempt_filters, invocation)
     tried: list[Node] = []
     lines: list[str] = []
@@ -318,8 +348,10 @@ async def _attempt_by_attempt(caller: Caller, attempt_filters: Sequence[Filter],
         except errors.RpcError as error:
             now = caller.engine.clock()
             lines.append(f"{error.address}: {type(error).__name__}: {error.message}")
-            if attempt.made > attempt.retries or now >= attempt.deadline or not caller.retry_allowed(
-                error, now, attempt.options
+            if (
+                attempt.made > attempt.retries
+                or now >= attempt.deadline
+                or not caller.retry_allowed(error, now, attempt.options)
             ):
                 if error.retry is errors.Retry.NEVER:
                     raise
@@ -328,7 +360,10 @@ async def _attempt_by_attempt(caller: Caller, attempt_filters: Sequence[Filter],
 
 
 async def _actively(
-    caller: Caller, invoke: Callable[..., Awaitable[Any]], attempt_filters: Sequence[Filter], invocation: Invocation
+    caller: Caller,
+    invoke: Callable[..., Awaitable[Any]],
+    attempt_filters: Sequence[Filter],
+    invocation: Invocation,
 ) -> Any:
     """A policy that makes its attempts itself."""
     return await invoke(invocation, _Attempts(caller, attempt_filters, invocation))

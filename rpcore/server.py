@@ -27,6 +27,7 @@ from rpcore.filters import chain, in_order
 from rpcore.loops import new_runner
 from rpcore.model import Instance, Invocation, Options, ServiceKey
 from rpcore.options import OptionValues, layer, resolve
+from rpcore.referring import open_registries
 from rpcore.service import InterfaceSpec, handlers, interface_spec
 from rpcore.transport import Listener, loop_engine, raised
 
@@ -98,8 +99,6 @@ class Server:
         send_traceback: bool = False,
         grace: float = 10.0,
     ) -> None:
-        from rpcore.client import _registries
-
         if not host.startswith("unix:") and not 0 <= port <= 65535:
             raise errors.ConfigurationError(f"Server: option 'port' must be from 0 to 65535, not {port!r}")
         self.application = application
@@ -114,7 +113,7 @@ class Server:
         self._heartbeat = heartbeat
         self._limits = limits
         self._registry_given = registry
-        self._registries = _registries(registry) if register else []
+        self._registries = open_registries(registry) if register else []
         self._gauge = Gauge("server", limit=executes, option="executes of the server")
         self._dispatch = Dispatch(send_traceback=send_traceback)
         self._exports: list[_Export] = []
@@ -135,6 +134,41 @@ class Server:
     def address(self) -> str:
         """Where it listens: ``host:port`` or ``unix:/path``; the port is known once it has started."""
         return self.host if self.host.startswith("unix:") else f"{self.host or '*'}:{self.port}"
+
+    def configure(
+        self,
+        *,
+        registry: str | Registry | Sequence[str | Registry] | None = None,
+        application: str | None = None,
+        host: str | None = None,
+        port: int | None = None,
+        register: bool | None = None,
+    ) -> None:
+        """Replace what the constructor was given, for whoever deploys a server that somebody else wrote.
+
+        Only what is not None is replaced.
+
+        Raises:
+            ConfigurationError: a value is wrong, or the server has started.
+        """
+        if self._listener is not None:
+            raise errors.ConfigurationError(f"{self!r}: configure before the server starts")
+        if port is not None and not 0 <= port <= 65535:
+            raise errors.ConfigurationError(f"Server: option 'port' must be from 0 to 65535, not {port!r}")
+        if registry is not None:
+            self._registry_given = registry
+        if application is not None:
+            self.application = application
+        if host is not None:
+            self.host = host
+        if port is not None:
+            self.port = port
+        if self.host.startswith("unix:"):
+            self.port = 0
+        if register is not None:
+            self.register = register
+        if registry is not None or register is not None:
+            self._registries = open_registries(self._registry_given) if self.register else []
 
     # --- exports -------------------------------------------------------------------------------------
 
@@ -166,7 +200,9 @@ class Server:
         """
         spec = interface_spec(interface)
         if spec.blocking:
-            raise errors.ConfigurationError(f"export({spec.cls.__name__}): export the interface, not its blocking view")
+            raise errors.ConfigurationError(
+                f"export({spec.cls.__name__}): export the interface, not its blocking view"
+            )
         spec.resolve()
         where = f"export({spec.cls.__name__})"
         given = layer("export", options, methods, place="export", where=where, wire_names=spec.wire_names)
@@ -240,7 +276,9 @@ class Server:
 
                 self._pool = ThreadPoolExecutor(self._threads, thread_name_prefix="rpcore handler")
             run = contextvars.copy_context().run
-            return await loop.run_in_executor(self._pool, run, _unless_expired, current_scope(), function, arguments)
+            return await loop.run_in_executor(
+                self._pool, run, _unless_expired, current_scope(), function, arguments
+            )
 
         return call
 
@@ -421,7 +459,9 @@ class Server:
 
     def __del__(self) -> None:
         if getattr(self, "_listener", None) is not None:
-            warnings.warn(f"{self!r} was not stopped; use async with or await stop()", ResourceWarning, stacklevel=2)
+            warnings.warn(
+                f"{self!r} was not stopped; use async with or await stop()", ResourceWarning, stacklevel=2
+            )
 
 
 @dataclass(slots=True)
@@ -486,7 +526,10 @@ def _filtered(
             return await invoker(invocation)
         finally:
             if invocation.response_attachments:
-                request.reply_attachments = {**(request.reply_attachments or {}), **invocation.response_attachments}
+                request.reply_attachments = {
+                    **(request.reply_attachments or {}),
+                    **invocation.response_attachments,
+                }
 
     return serve
 
@@ -496,8 +539,10 @@ def _most_derived_first(plans: Iterable[Any]) -> tuple[Any, ...]:
 
 
 def _is_factory(implementation: object) -> bool:
-    return inspect.isclass(implementation) or inspect.isfunction(implementation) or isinstance(
-        implementation, functools.partial
+    return (
+        inspect.isclass(implementation)
+        or inspect.isfunction(implementation)
+        or isinstance(implementation, functools.partial)
     )
 
 

@@ -40,7 +40,7 @@ _protocols: weakref.WeakSet[_Protocol] = weakref.WeakSet()
 
 
 def _after_fork_in_child() -> None:
-    """Only drop what belongs to the parent: no IO on the loop, no locks. Sockets are closed, not shut down."""
+    """Drop what belongs to the parent: no IO on the loop, no locks; sockets are closed, not shut down."""
     for engine in list(_engines):
         engine.disown()
     for protocol in list(_protocols):
@@ -59,7 +59,7 @@ def loop_engine(loop: asyncio.AbstractEventLoop) -> Engine:
         nonlocal timer
         if timer is not None:
             timer.cancel()
-        # Half a millisecond more, because loops round to milliseconds and a wake-up just before the slot is wasted.
+        # Half a millisecond more: loops round to milliseconds, and a wake-up just before the slot is wasted.
         timer = loop.call_later(max(when - time.monotonic(), 0.0) + 0.0005, engine.advance)
 
     def create_task(worker: Coroutine[Any, Any, Any]) -> asyncio.Task[Any]:
@@ -159,7 +159,9 @@ def raised(limits: Limits | None, payload: int) -> Limits:
     limits = limits if limits is not None else Limits()
     if payload <= limits.payload:
         return limits
-    return Limits(payload=payload, depth=limits.depth, count=limits.count, memory=max(limits.memory, 8 * payload))
+    return Limits(
+        payload=payload, depth=limits.depth, count=limits.count, memory=max(limits.memory, 8 * payload)
+    )
 
 
 def parse_address(address: str) -> tuple[str, int]:
@@ -256,11 +258,12 @@ class Pool:
         address = endpoint.address
         if self._closed or self.endpoints.get(address) is not endpoint:
             self._loop.call_soon(
-                endpoint.connect_failed, errors.ConnectError(f"{address}: no longer a provider", address=address)
+                endpoint.connect_failed,
+                errors.ConnectError(f"{address}: no longer a provider", address=address),
             )
             return
         tasks = self._dialling.setdefault(address, set())
-        if tasks:
+        if any(not task.done() for task in tasks):  # done ones leave the set a turn of the loop later
             return
         attempt, _ = self._retry.get(address, (0, None))
         self._forget_retry(address)
@@ -415,7 +418,9 @@ class Pool:
         protocols = list(self._protocols.items())
         self._protocols.clear()
         for connection, (_, protocol) in protocols:
-            connection.close(errors.ConnectionLost(f"{connection.peer}: the client was closed", address=connection.peer))
+            connection.close(
+                errors.ConnectionLost(f"{connection.peer}: the client was closed", address=connection.peer)
+            )
             protocol.close()
         for endpoint in self.endpoints.values():
             endpoint.connect_failed(errors.ConnectError("the client was closed", address=endpoint.address))
@@ -468,14 +473,15 @@ class Listener:
                 server = await self._loop.create_unix_server(self._accepted, path, backlog=backlog)
                 self._unix_paths.append((path, os.stat(path).st_ino))
             else:
-                server = await self._loop.create_server(
-                    self._accepted, host or None, port, backlog=backlog, reuse_address=True
-                )
+                sock = _listening_socket(host, port, backlog)
+                server = await self._loop.create_server(self._accepted, sock=sock, backlog=backlog)
                 port = server.sockets[0].getsockname()[1]
         except OSError as error:
             where = host if host.startswith("unix:") else f"{host or '*'}:{port}"
             hint = "; another process listens there" if error.errno == 98 or "in use" in str(error) else ""
-            raise errors.ConfigurationError(f"cannot listen on {where}: {error.strerror or error}{hint}") from error
+            raise errors.ConfigurationError(
+                f"cannot listen on {where}: {error.strerror or error}{hint}"
+            ) from error
         self._servers.append(server)
         self._schedule_beat()
         self.engine.spawn_workers(2)
@@ -500,7 +506,9 @@ class Listener:
         if self.max_connections and len(self.connections) >= self.max_connections:
             self.refused += 1
             logger.warning(
-                "%s: refused, %d connections are open (option: max_connections)", connection.peer, len(self.connections)
+                "%s: refused, %d connections are open (option: max_connections)",
+                connection.peer,
+                len(self.connections),
             )
             protocol.abort()
             return
@@ -613,9 +621,24 @@ def _serving(worker: Worker) -> bool:
     return worker.serving
 
 
+def _listening_socket(host: str, port: int, backlog: int) -> socket.socket:
+    """One socket for one port. On all interfaces it takes IPv4 and IPv6, where two sockets with port 0 would
+    get two ports."""
+    if not host and socket.has_dualstack_ipv6():
+        return socket.create_server(("", port), family=socket.AF_INET6, backlog=backlog, dualstack_ipv6=True)
+    if not host:
+        return socket.create_server(("", port), backlog=backlog)
+    family, _, _, _, address = socket.getaddrinfo(
+        host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+    )[0]
+    return socket.create_server(address[:2], family=family, backlog=backlog)
+
+
 def _peer_name(transport: asyncio.Transport) -> str:
     name = transport.get_extra_info("peername")
     if isinstance(name, tuple):
+        if name[0].startswith("::ffff:"):  # an IPv4 peer on a dual-stack socket
+            return f"{name[0][7:]}:{name[1]}"
         return f"[{name[0]}]:{name[1]}" if ":" in name[0] else f"{name[0]}:{name[1]}"
     return f"unix:{transport.get_extra_info('sockname') or ''}"
 

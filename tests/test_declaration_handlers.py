@@ -138,6 +138,16 @@ class Inherited(Users):
         return User(user_id)
 
 
+@interface(of=Users)
+class UsersSync(Protocol):
+    def rename(self, user_id: int, name: str) -> User: ...
+
+
+class InheritedView(UsersSync):
+    async def find(self, user_id: int, *, deep: bool = False) -> User | None:
+        return None
+
+
 class TooFew(Base):
     def rename(self, user_id: int) -> User:  # type: ignore[override]
         return User(user_id)
@@ -196,6 +206,10 @@ class NoMethod(Base):
     ("implementation", "message"),
     [
         (Inherited(), "Inherited.find: is missing: only the declaration in Users was inherited"),
+        (
+            InheritedView(),
+            "InheritedView.rename: is missing: only the declaration in UsersSync was inherited",
+        ),
         (TooFew(), "TooFew.rename: takes (user_id), but (user_id, name) is declared: no place for 'name'"),
         (
             TooMany(),

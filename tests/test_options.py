@@ -67,7 +67,7 @@ def given_for(place: Place) -> dict[str, Any]:
 def test_every_option_is_known_everywhere_the_same() -> None:
     assert tuple(BOTH) == OPTION_NAMES == tuple(get_type_hints(OptionValues))
     assert {name for place in PLACES for name in given_for(place)} == set(OPTION_NAMES)
-    fields = {field.name for field in dataclasses.fields(CallOptions)} - {"_layers"}
+    fields = {field.name for field in dataclasses.fields(CallOptions)} - {"_layers", "_latest"}
     assert fields == set(OPTION_NAMES)
     assert {*DEFAULTS.given(), "deadline"} == fields
 
@@ -242,6 +242,9 @@ def test_overriding_leaves_the_original_alone() -> None:
     assert (options.timeout, options.tag) == (1.0, "")
     assert over.overridden(Options(retries=0)).sources["timeout"] == (5.0, "call")
     assert options.overridden(Options()) is options
+    same = Options(timeout=5.0)
+    assert options.overridden(same) is options.overridden(same)
+    assert options.overridden(same) == over.overridden(Options(tag=""))
     with pytest.raises(dataclasses.FrozenInstanceError):
         over.timeout = 1.0  # type: ignore[misc]
 

@@ -32,6 +32,10 @@ def test_memory(run, check):
 @pytest.mark.parametrize("check", registry_checks())
 def test_file(run, tmp_path, check, inotify):
     def make() -> FileRegistry:
-        return FileRegistry(tmp_path / "registry", inotify=inotify)
+        return FileRegistry(tmp_path / "registry", inotify=inotify, reconcile=0.1)
 
-    run(check_registry(make, quiet=0.1, burst=1000, only=[check]))
+    async def lose_session(registry: Registry) -> None:
+        for entry in (tmp_path / "registry").iterdir():
+            entry.unlink()
+
+    run(check_registry(make, quiet=0.1, burst=1000, lose_session=lose_session, only=[check]))

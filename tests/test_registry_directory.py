@@ -119,25 +119,27 @@ def test_no_directory(tmp_path):
     assert str(path / "below") in start_error(path / "below")
 
 
-def test_no_permission(tmp_path):
-    locked = tmp_path / "locked"
-    locked.mkdir(mode=0o700)
-    if os.geteuid() == 0:
-        for path in (tmp_path, *tmp_path.parents):
-            if path != Path("/") and "pytest" in path.name:
-                path.chmod(0o711)  # another user may come as far as here
-    else:
-        locked.chmod(0o500)
+def test_dangling_link(tmp_path):
+    (tmp_path / "link").symlink_to(tmp_path / "nowhere")
+    text = register_error(tmp_path / "link")
+    assert str(tmp_path / "link") in text and "No such file" in text
+
+
+@pytest.mark.parametrize(("mode", "error"), [(0o000, start_error), (0o555, register_error)])
+def test_no_permission(tmp_path, mode, error):
+    """A parent that may not be entered, and one in which nothing may be made."""
+    parent = tmp_path / "parent"
+    parent.mkdir()
+    if os.geteuid() == 0:  # another user must come as far as here
+        for path in tmp_path, *tmp_path.parents[:-2]:
+            path.chmod(0o711)
+    parent.chmod(mode)
     try:
         with as_another_user():
-            text = (
-                register_error(locked / "registry")
-                if os.geteuid() != 65534
-                else start_error(locked / "registry")
-            )
+            text = error(parent / "registry")
     finally:
-        locked.chmod(0o700)
-    assert str(locked / "registry") in text and "Permission denied" in text and "RPCORE_HOME" in text
+        parent.chmod(0o700)
+    assert str(parent / "registry") in text and "Permission denied" in text and "RPCORE_HOME" in text
 
 
 def test_directory_spoilt_while_it_is_used(run, directory, caplog):
@@ -178,5 +180,9 @@ def test_default_directory(monkeypatch):
     monkeypatch.setenv("HOME", "/home/ada")
     monkeypatch.setenv("XDG_STATE_HOME", "relative/is/ignored")
     assert default_directory() == f"/home/ada/.local/state/rpcore/{machine}/registry"
+    with monkeypatch.context() as patch:
+        patch.setattr(os.path, "expanduser", lambda path: path)  # a container with a made-up uid
+        with pytest.raises(ConfigurationError, match="set RPCORE_HOME"):
+            default_directory()
     monkeypatch.setenv("XDG_STATE_HOME", "/var/state")
     assert default_directory() == f"/var/state/rpcore/{machine}/registry"

@@ -133,7 +133,7 @@ def test_classes_keep_what_can_be_seen_of_them(shop: ModuleType, client: ModuleT
             (f.name, f.init, f.repr, f.compare, f.kw_only, f.default_factory is dataclasses.MISSING)
             for f in dataclasses.fields(theirs)
         ]
-        assert ours.__dataclass_params__ == theirs.__dataclass_params__ or sys.version_info < (3, 12)
+        assert repr(ours.__dataclass_params__) == repr(theirs.__dataclass_params__)
         assert (ours.__doc__ == theirs.__doc__) or name != "Item"
     assert client.Size(1) < client.Size(2)
     assert not hasattr(client.Size(1), "__dict__")
@@ -282,8 +282,57 @@ class Api(Protocol):
     load(tmp_path, "made", source)
 
 
-def test_models_of_other_libraries_become_dataclasses(tmp_path: Path) -> None:
-    pytest.importorskip("msgspec")
+MODELS = {
+    "attrs": """
+import attrs
+@attrs.define
+class User:
+    user_id: int
+    tags: list[str] = attrs.field(factory=list)
+    name: str = "x"
+""",
+    "pydantic": """
+import pydantic
+class User(pydantic.BaseModel):
+    user_id: int
+    tags: list[str] = pydantic.Field(default_factory=list)
+    name: str = "x"
+""",
+    "msgspec": """
+import msgspec
+class User(msgspec.Struct):
+    user_id: int
+    tags: list[str] = []
+    name: str = "x"
+""",
+}
+
+
+@pytest.mark.parametrize("library", MODELS)
+def test_defaults_of_model_libraries(tmp_path: Path, library: str, require: Any) -> None:
+    if importlib.util.find_spec(library) is None:
+        require(library, f"pip install {library}")
+    source = written(
+        tmp_path,
+        MODELS[library]
+        + """
+@rpcore.interface("demo.Api")
+class Api(Protocol):
+    async def find(self) -> User: ...
+""",
+    )
+    assert (
+        "@dataclass(kw_only=True)\nclass User:\n    user_id: int\n"
+        '    tags: list[str] = field(default_factory=list)\n    name: str = "x"\n'
+    ) in source
+    made, api = load(tmp_path, "made", source), importlib.import_module("api")
+    ours, theirs = (interface_spec(m.Api).resolve()[0].result for m in (made, api))
+    assert ours.dumps(made.User(user_id=1)) == theirs.dumps(api.User(user_id=1))
+
+
+def test_models_of_other_libraries_become_dataclasses(tmp_path: Path, require: Any) -> None:
+    if importlib.util.find_spec("msgspec") is None:
+        require("msgspec", "pip install msgspec")
     source = written(
         tmp_path,
         """

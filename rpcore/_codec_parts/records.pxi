@@ -112,7 +112,7 @@ cdef class RecordPlan(Plan):
                 ``OMIT``; the descriptor is what the class has under the name, or None.
             build: ``"new"``, ``"call"``, ``"dict"`` or ``"tuple"``.
             post_init: method to call afterwards, with ``build="new"``.
-            positional, keywords: how the fields are passed, with ``build="call"``.
+            positional, keywords: how the fields are passed, with ``build="call"``. Only keywords may have ``OMIT``.
         """
         cdef Py_ssize_t i
         cdef Field* f
@@ -255,8 +255,8 @@ cdef class RecordPlan(Plan):
 
     cdef int decode_fields(self, Reader r, PyObject** values) except -1:
         """Fill ``values``, one owned reference for each field; NULL stays where a field may be missing."""
-        cdef Py_ssize_t n = read_map(r), expected = 0, found = 0, j = 0
-        cdef Field* f = self.fields
+        cdef Py_ssize_t n = read_map(r), expected = 0, found = 0, j = -1
+        cdef Field* f
         cdef object item
         try:
             for _ in range(n):
@@ -265,9 +265,9 @@ cdef class RecordPlan(Plan):
                     r.p += f.key_size
                     j = expected
                 else:
+                    j = -1          # an error in the key, or in an unknown field, has no step of ours
                     j = self.find(r)
                     if j < 0:
-                        f = NULL
                         skip(r)
                         continue
                     f = self.fields + j
@@ -280,8 +280,8 @@ cdef class RecordPlan(Plan):
                 values[j] = <PyObject*>item
                 expected = j + 1
         except CodecError as error:
-            if f != NULL:
-                add_step(error, <str>f.name)
+            if j >= 0:
+                add_step(error, self.names[j])
             raise
         if found != self.count:
             self.fill(values)
@@ -352,12 +352,26 @@ cdef class RecordPlan(Plan):
         return out
 
     cdef object make_call(self, PyObject** values):
+        cdef Py_ssize_t i
+        cdef PyObject* keywords = <PyObject*>self.keywords if self.keywords else NULL
         try:
-            return PyObject_Vectorcall(
-                self.cls, values, self.positional, <PyObject*>self.keywords if self.keywords else NULL
-            )
+            for i in range(self.count):
+                if values[i] == NULL:
+                    return self.call_with_some(values)
+            return PyObject_Vectorcall(self.cls, values, self.positional, keywords)
         except Exception as error:
             self.broken(error)
+
+    cdef object call_with_some(self, PyObject** values):
+        """Call the class without the keywords that nothing came for; its own defaults hold."""
+        cdef Py_ssize_t i
+        args = [<object>values[i] for i in range(self.positional)]
+        keywords = {
+            self.keywords[i - self.positional]: <object>values[i]
+            for i in range(self.positional, self.count)
+            if values[i] != NULL
+        }
+        return self.cls(*args, **keywords)
 
     cdef object make_dict(self, PyObject** values):
         cdef dict out = {}

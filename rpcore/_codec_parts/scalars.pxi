@@ -80,15 +80,21 @@ cdef class Plan:
         self.encode(w, value)
         return w.getvalue()
 
-    def loads(self, data, Limits limits=None):
+    def loads(self, data, Limits limits=None, *, list large=None):
         """The value in ``data``, one whole msgpack value.
+
+        Args:
+            data: any contiguous bytes-like.
+            limits: defaults to ``Limits()``.
+            large: the payloads of all bins >= 32 KiB, in order, when ``data`` holds only their headers.
 
         Raises:
             DecodeError: the bytes are damaged, do not fit the type or exceed a limit, or something follows the value.
         """
         cdef Reader r = Reader(data, limits)
+        r.large = large
         value = self.decode(r)
-        if r.p != r.end:
+        if r.p != r.end or (large is not None and r.large_next != len(large)):
             raise DecodeError(f"{r.end - r.p} bytes follow the value")
         return value
 

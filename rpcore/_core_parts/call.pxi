@@ -93,7 +93,7 @@ cdef class Reference:
         return False
 
     def list_arrived(self):
-        """The first provider list is here: start the calls that wait for it."""
+        """The first provider list is here: start the calls that wait for it (blocking ones look for themselves)."""
         cdef Call call
         cdef double now = self.engine.clock()
         self.known = True
@@ -137,6 +137,20 @@ cdef class Caller:
         call.caller = self
         call.args = args
         return call
+
+    def run(self, *args):
+        """Call and wait for the value: what a stub method of a blocking view calls."""
+        cdef Call call = Call.__new__(Call)
+        cdef object error
+        call.caller = self
+        call.args = args
+        call.begin()
+        drive(call)
+        error = call.error
+        if error is not None:
+            call.error = None
+            raise error
+        return call.value
 
     def call(self, tuple args, *, attachments=None, overrides=None, double deadline=0, bint single=False, tried=None,
              int attempt=0):
@@ -340,8 +354,8 @@ cdef class Call(Timer):
             return self.finish(None, reference.no_provider(self.caller))
         self.state = WAIT_LIST
         self.attempt_deadline = self.deadline
-        reference.waiting[self] = None
         if not self.caller.engine.blocking:
+            reference.waiting[self] = None
             self.caller.engine.wheel.add(self, self.deadline)
         return 0
 
@@ -496,7 +510,7 @@ cdef class Call(Timer):
             self.caller.engine.wake(callback, context, self)
         return 0
 
-    # --- for blocking drivers (rpcore.sync) ----------------------------------------------------------
+    # --- for blocking engines: what the calling thread does itself (blocking.pxi, rpcore.sync) ----------
 
     @property
     def where(self):
@@ -508,13 +522,20 @@ cdef class Call(Timer):
         """When the present wait ends, in the engine's clock."""
         return self.attempt_deadline
 
-    def send_on(self, Connection connection not None):
-        """Encode the call into ``connection``, which the driver has checked out for it."""
-        self.send_now(connection)
+    @property
+    def reference(self):
+        """The reference it belongs to."""
+        return self.caller.reference
 
-    cdef int send_now(self, Connection connection) except -1:
-        connection.send_request(self, self.caller.engine.clock())
-        return 0
+    @property
+    def waits_for_list(self):
+        return self.state == WAIT_LIST
+
+    def go_on(self):
+        """The provider list it waited for is known."""
+        if self.state == WAIT_LIST:
+            self.attempt -= 1
+            self.attempt_now(self.caller.engine.clock())
 
     def expire(self):
         """The present wait has ended without result."""
@@ -524,6 +545,24 @@ cdef class Call(Timer):
         """The present attempt failed with ``error``."""
         if self.state != DONE:
             self.failed(error, self.caller.engine.clock())
+
+    def elsewhere(self):
+        """Its provider turned out to be unusable before anything was sent: choose another, at no attempt's cost.
+
+        Returns whether there was one that this call has not tried.
+        """
+        cdef Node node = self.node
+        if self.caller.picker is None or self.single and self.tried is None:
+            return False
+        if self.tried is None:
+            self.tried = []
+        if len(self.tried) + 1 >= len(self.caller.picker.nodes):
+            return False
+        self.detach()
+        self.tried.append(node)
+        self.attempt -= 1
+        self.attempt_now(self.caller.engine.clock())
+        return True
 
 
 def final_error(Caller caller not None, error, attempts, int retries, bint late):
@@ -550,9 +589,8 @@ cdef PyObject* call_iternext(PyObject* op) noexcept:
     try:
         if self.state == NEW:
             self.begin()
-            if self.state != DONE and self.caller.engine.blocking:
-                while self.state != DONE:
-                    self.caller.engine.block(self)
+            if self.caller.engine.blocking:
+                drive(self)
         if self.state != DONE:
             self._asyncio_future_blocking = True
             Py_INCREF(self)

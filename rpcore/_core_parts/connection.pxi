@@ -92,7 +92,7 @@ cdef class Connection:
 
     # --- input ---------------------------------------------------------------------------------------
 
-    def get_buffer(self, Py_ssize_t hint=-1):
+    cpdef Window get_buffer(self, Py_ssize_t hint=-1):
         """Memory for the transport's next read (``BufferedProtocol.get_buffer``)."""
         cdef Engine engine = self.engine
         cdef Window view = engine.window_view
@@ -107,7 +107,7 @@ cdef class Connection:
         view.size = engine.window_size - self.partial_size
         return view
 
-    def buffer_updated(self, Py_ssize_t n):
+    cpdef buffer_updated(self, Py_ssize_t n):
         """``n`` bytes were read into what ``get_buffer`` returned (``BufferedProtocol.buffer_updated``)."""
         cdef Py_ssize_t partial = self.partial_size
         self.bytes_in += n
@@ -330,6 +330,7 @@ cdef class Connection:
                     body, PyBytes_AS_STRING(entry.prefix), n) == 0:
                 r.p += n
             else:
+                entry = None        # if it is not found, errors must not name the method called before
                 entry = self._find_entry(r, body)
                 self.last_entry = entry
             request = Request.__new__(Request)
@@ -338,8 +339,11 @@ cdef class Connection:
             if not is_nil(r):
                 # Few handlers look at them: keep the bytes, decode when asked (Request.received_attachments).
                 p = r.p
+                n = r.large_next
                 skip(r)
                 request.received = PyBytes_FromStringAndSize(<const char*>p, r.p - p)
+                if r.large_next > n:
+                    request.received_large = large[n:r.large_next]
             if size > entry.payload:
                 raise errors.PayloadTooLarge(f"body of {size} bytes exceeds the limit of {entry.payload} bytes "
                                              f"(option: payload of the export)")
@@ -369,7 +373,7 @@ cdef class Connection:
         cdef Entry entry
         cdef Py_ssize_t count = read_array(r)
         if count != 7:
-            raise errors.DecodeError(f"expected an array of 7, got {count}", path="request")
+            raise errors.DecodeError(f"expected an array of 7, got {count}")
         path, version, group, method = read_str(r), read_str(r), read_str(r), read_str(r)
         entry = self.dispatch.find(PyBytes_FromStringAndSize(<const char*>body, r.p - body))
         if entry is None:
@@ -387,8 +391,8 @@ cdef class Connection:
         else:
             code = "arguments"
         text = str(error)
-        if entry is not None and code == "arguments":
-            text = f"{entry.service}.{entry.method}: {text}"
+        if code == "arguments":
+            text = f"{entry.service}.{entry.method}: {text}" if entry is not None else f"unreadable request: {text}"
         self.send_status(id, serialization, STATUS_BAD_REQUEST, code, text)
 
     cdef int send_reply(self, Request request, object value, object error) except -1:
@@ -721,12 +725,12 @@ cdef class Connection:
         self.dirty = False
         if self.encoding or (w.pos == 0 and not w.pieces):
             return
+        if self.closed:
+            w.truncate(0, 0)
+        if self.closed or self.write is None:
+            return       # without a transport it stays until somebody takes it: data_to_send, Line.transmit
         self.out_frames = 0
         self.frames_flushed = self.frames_written
-        if self.closed or self.write is None and self.engine.blocking is False:
-            if self.closed:
-                w.truncate(0, 0)
-            return
         self.bytes_out += w.pos + w.pieces_size
         self.last_write = self.engine.now if self.engine.feeding else self.engine.clock()
         if w.pieces:
@@ -740,7 +744,7 @@ cdef class Connection:
             self.write(data)
         else:
             self.out = Writer()
-            self.write(w)
+            self.write(memoryview(w))      # the standard loop takes bytes, bytearray and memoryview only
 
     def data_to_send(self):
         """Take all collected output as bytes (tests, blocking sockets)."""

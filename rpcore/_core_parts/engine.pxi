@@ -7,6 +7,9 @@
 
 
 cdef class Window:
+    def __len__(self):
+        return self.size    # asyncio's own transport asks before it reads
+
     def __getbuffer__(self, Py_buffer* view, int flags):
         self.shape[0] = self.size
         view.buf = self.pointer

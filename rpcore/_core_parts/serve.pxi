@@ -100,7 +100,10 @@ cdef class Request(Scope):
         """What the caller sent along (a new dict, maybe empty)."""
         if self.received is None:
             return {}
-        return any_plan.decode(Reader(self.received, self.connection.limits))
+        cdef Reader r = Reader(b"", self.connection.limits)
+        r.start(<const unsigned char*>PyBytes_AS_STRING(self.received), PyBytes_GET_SIZE(self.received),
+                self.received_large)
+        return any_plan.decode(r)
 
     @property
     def remaining(self):
@@ -330,8 +333,8 @@ cdef class Worker(Timer):
         if request.worker is not None:
             request.worker = None
             request.connection.serving.pop(request.id, None)
-            if request.connection.draining:
-                request.connection._tell("request_ended")
+        if request.connection.draining:
+            request.connection._tell("request_ended")
         return 0
 
     cdef int _retire(self) except -1:

@@ -22,7 +22,6 @@ from __future__ import annotations
 import logging
 import math
 import os
-
 from collections.abc import Callable, Iterable
 from typing import Any, Protocol
 

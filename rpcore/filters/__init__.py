@@ -33,12 +33,13 @@ _ATTEMPT = "__rpcore_per_attempt__"
 
 
 def per_attempt(filter: F) -> F:
-    """Mark a consumer filter to run around each attempt (``invocation.attempt`` counts them) instead of the call."""
+    """Mark a consumer filter to run around each attempt instead of the call; ``invocation.attempt`` counts them."""
     setattr(filter, _ATTEMPT, True)
     return filter
 
 
 def runs_per_attempt(filter: Filter) -> bool:
+    """Whether ``filter`` was marked with ``per_attempt``."""
     return bool(getattr(filter, _ATTEMPT, False))
 
 
@@ -51,7 +52,9 @@ def in_order(*groups: Iterable[Filter | str]) -> tuple[Filter, ...]:
     filters = tuple(FILTERS.load(f) for group in groups for f in group)
     for f in filters:
         if not callable(f):
-            raise ConfigurationError(f"filters: {f!r} is not callable; a filter is async def f(invocation, call_next)")
+            raise ConfigurationError(
+                f"filters: {f!r} is not callable; a filter is async def f(invocation, call_next)"
+            )
     return filters
 
 

@@ -14,7 +14,7 @@ from rpcore.errors import ConfigurationError
 from rpcore.extension import Extensions
 from rpcore.registry._url import RegistryURL
 
-REGISTRIES: Extensions[Callable[[RegistryURL], Registry]] = Extensions(
+registries: Extensions[Callable[[RegistryURL], Registry]] = Extensions(
     "registry",
     group="rpcore.registry",
     builtin={
@@ -40,7 +40,7 @@ def connect(url: str | Registry | None = None) -> Registry:
         return FileRegistry(default_directory())
     if isinstance(url, str):
         parsed = RegistryURL.parse(url)
-        return REGISTRIES.load(parsed.scheme)(parsed)
+        return registries.load(parsed.scheme)(parsed)
     if isinstance(url, Registry):
         return url
     raise ConfigurationError(
@@ -48,4 +48,4 @@ def connect(url: str | Registry | None = None) -> Registry:
     )
 
 
-__all__ = ["REGISTRIES", "RegistryURL", "connect"]
+__all__ = ["RegistryURL", "connect", "registries"]

@@ -81,11 +81,12 @@ def check_directory(path: str) -> tuple[int, int]:
 
 
 def make_directory(path: str) -> None:
-    """Make it, with its parents, unless it is there. Raises ConfigurationError if that fails."""
+    """Make it, with its parents, unless it is there, and check it. Raises ConfigurationError."""
     try:
-        os.makedirs(path, mode=0o700, exist_ok=True)
-    except FileExistsError:
-        return  # something else than a directory, which the check that follows says better
+        # It exists but is no directory: the check says that better.
+        with contextlib.suppress(FileExistsError):
+            os.makedirs(path, mode=0o700, exist_ok=True)
+        check_directory(path)
     except OSError as exc:
         raise ConfigurationError(_unusable(path, exc)) from exc
 

@@ -16,6 +16,7 @@ import random
 import time
 from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, field
+from operator import itemgetter
 
 from rpcore.abc import InstanceListener
 from rpcore.errors import ConfigurationError
@@ -149,11 +150,10 @@ class Watcher:
             self._loading.add(part)
             self._wake.set()
         subscription = FileSubscription(self, service, listener)
+        service.subscriptions.append(subscription)
         if service.loaded.is_set():
-            service.subscriptions.append(subscription)
             subscription.tell(service.told)
             return subscription
-        service.subscriptions.append(subscription)
         try:
             await service.loaded.wait()
         except BaseException:
@@ -259,26 +259,30 @@ class Watcher:
         service = self._services.get(service_part_of(name) or "")
         if service is None:
             return True
-        known = service.entries.pop(name, None)
+        known = service.entries.get(name)
+        gone = False
         try:
             found = self._reader.read(name)
         except EntryGone:
-            service.changed |= known is not None
-            return False
-        service.changed |= found is not known
-        if found is not None:
-            service.entries[name] = found
-            if tries > 1:
-                self._again[name] = tries - 1
-        return True
+            found, gone = None, True
+        if found is not known:
+            service.changed = True
+            if found is None:
+                del service.entries[name]
+            else:
+                service.entries[name] = found
+        if not gone and tries > 1:
+            self._again[name] = tries - 1
+        return not gone
 
     def _tell(self, service: _Service) -> None:
         service.changed = False
-        youngest: dict[str, Instance] = {}
-        for name in sorted(service.entries, key=stamp_of):
-            instance = service.entries[name]
-            youngest[instance.address] = instance
-        instances = tuple(youngest[address] for address in sorted(youngest))
+        ordered = sorted(
+            ((found.address, stamp_of(name), found) for name, found in service.entries.items()),
+            key=itemgetter(0, 1),
+        )
+        # Of two entries for one address the younger is the later one here, and stays.
+        instances = tuple({address: found for address, _, found in ordered}.values())
         if service.loaded.is_set() and instances == service.told:
             return
         service.told = instances

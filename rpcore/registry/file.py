@@ -180,7 +180,6 @@ class FileRegistry:
 
     def _publish(self, instance: Instance) -> None:
         make_directory(self.path)
-        check_directory(self.path)
         entry = self._writer.publish(instance)
         former = self._own.get(instance.identity)
         self._own[instance.identity] = entry
@@ -218,7 +217,13 @@ def default_directory() -> str:
         return os.path.join(home, "registry")
     state = os.environ.get("XDG_STATE_HOME", "")
     if not os.path.isabs(state):  # relative ones are to be ignored, says the XDG specification
-        state = os.path.join(os.path.expanduser("~"), ".local", "state")
+        home = os.path.expanduser("~")
+        if not os.path.isabs(home):  # no $HOME and no entry in the user database
+            raise ConfigurationError(
+                f"no home directory for uid {os.geteuid()}, so no place for the embedded registry: "
+                f"set RPCORE_HOME to a directory, or name a registry: file:///directory"
+            )
+        state = os.path.join(home, ".local", "state")
     machine = os.uname().nodename.partition(".")[0].lower() or "localhost"
     return os.path.join(state, "rpcore", machine, "registry")
 

@@ -241,10 +241,9 @@ class Reach:
                 return Definition(cls, "TypedDict", (), items, settings={"total": False})
             return Definition(cls, "TypedDict", (), items)
         # A class of a model library: the same fields travel when a dataclass stands for it.
-        signature = inspect.signature(cls)
         for described, each in zip(record.fields, fields, strict=True):
             if each.default is OMIT:
-                each.default = _from_constructor(cls, each.name, signature, described.argument)
+                each.default = _model_default(cls, each.name)
             if described.wire:
                 each.hint = typing.Annotated[each.hint, Name(described.wire)]
         return Definition(cls, "dataclass", (), fields, settings={"kw_only": True}, tag=record.tag)
@@ -320,16 +319,34 @@ def _item(cls: Any, item: FieldDefinition) -> FieldDefinition:
     return FieldDefinition(item.name, item.hint)
 
 
-def _from_constructor(cls: type, name: str, signature: inspect.Signature, argument: str) -> Any:
-    """The default of a field that only the constructor knows."""
-    parameter = signature.parameters.get(argument or name)
-    default = inspect.Parameter.empty if parameter is None else parameter.default
-    if default is inspect.Parameter.empty or not is_library(type(default)):
-        raise ConfigurationError(
-            f"{cls.__qualname__}.{name}: only its constructor knows its default, so a client module cannot"
-            " repeat it; share the module of this class, or declare it as a dataclass"
-        )
-    return default
+def _model_default(cls: Any, name: str) -> Any:
+    """The default of a field in a class of a model library.
+
+    Raises:
+        ConfigurationError: only the class's own code knows it.
+    """
+    make: Any = None
+    default: Any = OMIT
+    if hasattr(cls, "__attrs_attrs__"):
+        default = getattr(cls.__attrs_attrs__, name).default
+        if hasattr(default, "factory") and not default.takes_self:
+            make = default.factory
+    elif hasattr(cls, "__struct_fields__"):
+        import msgspec
+
+        described = next(f for f in msgspec.structs.fields(cls) if f.name == name)
+        default = described.default
+        make = None if described.default_factory is msgspec.NODEFAULT else described.default_factory
+    elif hasattr(cls, "__pydantic_fields__"):
+        default, make = cls.__pydantic_fields__[name].default, cls.__pydantic_fields__[name].default_factory
+    if make is not None:
+        return Factory(make)
+    if default is not OMIT and (is_library(type(default)) or isinstance(default, enum.Enum)):
+        return default
+    raise ConfigurationError(
+        f"{cls.__qualname__}.{name}: a client module cannot repeat its default;"
+        " share the module of this class, or declare it as a dataclass"
+    )
 
 
 def _mentioned(hint: Any, seen: tuple[int, ...] = ()) -> Iterator[Any]:
