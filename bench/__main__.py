@@ -1,4 +1,4 @@
-"""Everything, one after the other: ``python -m bench [--quick]``. Each part also runs alone and has its own options."""
+"""Everything, one part after the other: ``python -m bench [--quick]``. Each part also runs alone."""
 
 import argparse
 import subprocess
@@ -6,12 +6,6 @@ import sys
 from pathlib import Path
 
 RESULTS = Path(__file__).parent / "results"
-CODEC = [
-    "pytest",
-    str(Path(__file__).parent / "test_codec_bench.py"),
-    "-q",
-    f"--benchmark-json={RESULTS}/codec.json",
-]
 
 PARTS = {
     "calls, against peers": ["bench.run"],
@@ -19,6 +13,7 @@ PARTS = {
     "memory": ["bench.memory"],
     "import": ["bench.imports"],
 }
+CODEC = ["pytest", "bench/test_codec_bench.py", "-q", f"--benchmark-json={RESULTS}/codec.json"]
 
 
 def main() -> None:
@@ -28,7 +23,8 @@ def main() -> None:
     quick = ["--quick"] if parser.parse_args().quick else []
     RESULTS.mkdir(exist_ok=True)
     failed = []
-    for title, command in {**{name: [*part, *quick] for name, part in PARTS.items()}, "codec": CODEC}.items():
+    parts = {title: [*command, *quick] for title, command in PARTS.items()} | {"codec": CODEC}
+    for title, command in parts.items():
         print(f"\n=== {title}: python -m {' '.join(command)}\n", flush=True)
         if subprocess.run([sys.executable, "-m", *command], check=False).returncode:
             failed.append(title)

@@ -19,9 +19,7 @@ LIMIT, GOAL = 0.020, 0.010
 
 def seconds(statement: str) -> float:
     """Of one import statement in a new interpreter."""
-    done = subprocess.run(
-        [sys.executable, "-c", TIMED.format(statement)], capture_output=True, text=True, check=True
-    )
+    done = subprocess.run([sys.executable, "-c", TIMED.format(statement)], capture_output=True, text=True, check=True)
     return float(done.stdout)
 
 
