@@ -10,7 +10,7 @@ from typing import Any, Final, Never, Protocol, Self, final
 from typing_extensions import Buffer, disjoint_base
 
 from rpcore._codec import ArgsPlan, ExceptionPlan, Limits, Plan
-from rpcore.errors import NoProvider, RpcError
+from rpcore.errors import RpcError
 from rpcore.model import Instance, Options, ServiceKey
 from rpcore.options import CallOptions
 
@@ -243,12 +243,12 @@ class Reference:
     known: bool
     budget_ratio: float
     budget_reserve: float
-    no_provider: Callable[[Caller], NoProvider] | None
+    no_provider: Callable[[Caller], RpcError] | None
     calls: int
     failures: int
     retries: int
     def __new__(
-        cls, key: ServiceKey, engine: Engine, *, no_provider: Callable[[Caller], NoProvider] | None = None
+        cls, key: ServiceKey, engine: Engine, *, no_provider: Callable[[Caller], RpcError] | None = None
     ) -> Self: ...
     @property
     def key(self) -> ServiceKey: ...

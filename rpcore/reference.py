@@ -65,6 +65,7 @@ class Referral:
         self.reference: Reference | None = None
         self.directory: Directory | None = None
         self.snapshot: Snapshot | None = None
+        self.closed = False
         self.on_change: Callable[[], Any] | None = None
         self._provider = Layer("provider")
         self._release: Callable[[str], None] = lambda address: None
@@ -163,6 +164,12 @@ class Referral:
         self.callers = {}
 
     def close(self) -> None:
+        """The client was closed: no more calls, and those that wait for providers end."""
+        self.closed = True
+        for caller in self.callers.values():
+            caller.picker = None
+        if self.reference is not None:
+            self.reference.list_arrived()
         if self.directory is not None:
             self.directory.close()
             self._removed(self.directory.snapshot.nodes)
@@ -216,7 +223,9 @@ class Referral:
         for node in nodes:
             self._release(node.endpoint.address)
 
-    def _no_provider(self, caller: Caller) -> errors.NoProvider:
+    def _no_provider(self, caller: Caller) -> errors.RpcError:
+        if self.closed:
+            return errors.LocalProtocolError("this client was closed")
         return errors.NoProvider(
             f"{self.key}.{caller.method}: the registry knows no provider",
             service=self.key.interface,
