@@ -56,9 +56,10 @@ cdef class Plan:
         try:
             for i in range(n):
                 self.encode(w, list_item(items, i))
-        except CodecError as error:
-            add_index(error, i)
-            raise
+            i = DONE
+        finally:
+            if i != DONE:
+                pass_index(i)
         w.depth += 1
         return same_size(items, n)
 
@@ -72,9 +73,10 @@ cdef class Plan:
                 item = self.decode(r)
                 Py_INCREF(item)
                 PyList_SET_ITEM(items, i, <PyObject*>item)
-        except CodecError as error:
-            add_index(error, i)
-            raise
+            i = DONE
+        finally:
+            if i != DONE:
+                pass_index(i)
         return finish_list(r, items)
 
     def dumps(self, value):
@@ -200,9 +202,10 @@ cdef class IntPlan(Plan):
                     write_pyint(w, item)
                 else:
                     self.encode(w, item)
-        except CodecError as error:
-            add_index(error, i)
-            raise
+            i = DONE
+        finally:
+            if i != DONE:
+                pass_index(i)
         return same_size(items, n)
 
     cdef list decode_list(self, Reader r):
@@ -218,9 +221,10 @@ cdef class IntPlan(Plan):
                 item = read_any_int(r)
                 Py_INCREF(item)
                 PyList_SET_ITEM(items, i, <PyObject*>item)
-        except CodecError as error:
-            add_index(error, i)
-            raise
+            i = DONE
+        finally:
+            if i != DONE:
+                pass_index(i)
         return finish_list(r, items)
 
     cdef str describe(self):
@@ -293,9 +297,10 @@ cdef class FloatPlan(Plan):
             for i in range(n):
                 item = list_item(items, i)
                 put_double(w, PyFloat_AS_DOUBLE(item) if PyFloat_CheckExact(item) else to_double(item))
-        except CodecError as error:
-            add_index(error, i)
-            raise
+            i = DONE
+        finally:
+            if i != DONE:
+                pass_index(i)
         return same_size(items, n)
 
     cdef list decode_list(self, Reader r):
@@ -310,9 +315,10 @@ cdef class FloatPlan(Plan):
                 else:
                     number = read_number(r)
                 PyList_SET_ITEM(items, i, new_float(number))
-        except CodecError as error:
-            add_index(error, i)
-            raise
+            i = DONE
+        finally:
+            if i != DONE:
+                pass_index(i)
         return finish_list(r, items)
 
     cdef str describe(self):
@@ -341,9 +347,10 @@ cdef class StrPlan(Plan):
                 if not PyUnicode_Check(item):
                     refuse("str", item)
                 put_str(w, item)
-        except CodecError as error:
-            add_index(error, i)
-            raise
+            i = DONE
+        finally:
+            if i != DONE:
+                pass_index(i)
         return same_size(items, n)
 
     cdef list decode_list(self, Reader r):
@@ -352,9 +359,10 @@ cdef class StrPlan(Plan):
         try:
             for i in range(n):
                 PyList_SET_ITEM(items, i, take_str(r))
-        except CodecError as error:
-            add_index(error, i)
-            raise
+            i = DONE
+        finally:
+            if i != DONE:
+                pass_index(i)
         return finish_list(r, items)
 
     cdef str describe(self):
