@@ -16,19 +16,10 @@ cdef inline int same_size(list items, Py_ssize_t n) except -1:
 
 
 cdef inline list new_list(Reader r, Py_ssize_t n):
-    """A list for ``n`` elements that are about to be read into it; ``finish_list`` must follow."""
-    cdef list items
+    """A list for ``n`` elements that are about to be read into it."""
     enter(r)
     charge(r, LIST_COST + n * ITEM_COST)
-    items = PyList_New(n)
-    PyObject_GC_UnTrack(<PyObject*>items)   # user code (__post_init__) must not find it half filled
-    return items
-
-
-cdef inline list finish_list(Reader r, list items):
-    PyObject_GC_Track(<PyObject*>items)
-    r.depth += 1
-    return items
+    return PyList_New(n)
 
 
 cdef class Plan:
@@ -68,6 +59,7 @@ cdef class Plan:
         cdef Py_ssize_t i = 0, n = take_array(r)
         cdef list items = new_list(r, n)
         cdef object item
+        PyObject_GC_UnTrack(<PyObject*>items)   # user code (__post_init__) must not find it half filled
         try:
             for i in range(n):
                 item = self.decode(r)
@@ -77,7 +69,9 @@ cdef class Plan:
         finally:
             if i != DONE:
                 pass_index(i)
-        return finish_list(r, items)
+        PyObject_GC_Track(<PyObject*>items)
+        r.depth += 1
+        return items
 
     def dumps(self, value):
         """``value`` as msgpack bytes.
@@ -225,7 +219,8 @@ cdef class IntPlan(Plan):
         finally:
             if i != DONE:
                 pass_index(i)
-        return finish_list(r, items)
+        r.depth += 1
+        return items
 
     cdef str describe(self):
         return "int"
@@ -319,7 +314,8 @@ cdef class FloatPlan(Plan):
         finally:
             if i != DONE:
                 pass_index(i)
-        return finish_list(r, items)
+        r.depth += 1
+        return items
 
     cdef str describe(self):
         return "float"
@@ -363,7 +359,8 @@ cdef class StrPlan(Plan):
         finally:
             if i != DONE:
                 pass_index(i)
-        return finish_list(r, items)
+        r.depth += 1
+        return items
 
     cdef str describe(self):
         return "str"
