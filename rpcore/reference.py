@@ -11,7 +11,7 @@ import dataclasses
 import functools
 import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rpcore import errors, filters
 from rpcore._codec import ANY, REQUIRED, ArgsPlan
@@ -25,8 +25,10 @@ from rpcore.filters import runs_per_attempt
 from rpcore.loadbalance import build
 from rpcore.model import Instance, Invocation, Options, ServiceKey
 from rpcore.options import CallOptions, Layer, published, resolve
-from rpcore.report import ProviderReport, ServiceReport
 from rpcore.service import InterfaceSpec
+
+if TYPE_CHECKING:
+    from rpcore.report import ServiceReport
 
 ARITY_OF_GENERIC = 64
 
@@ -139,6 +141,8 @@ class Referral:
 
     def report(self) -> ServiceReport:
         """Counts and providers at this moment."""
+        from rpcore.report import ProviderReport, ServiceReport
+
         reference = self.reference
         return ServiceReport(
             self.key,
