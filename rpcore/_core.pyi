@@ -2,6 +2,7 @@
 
 import sys
 from asyncio import AbstractEventLoop, Task
+from collections import deque
 from collections.abc import Awaitable, Callable, Coroutine, Generator, Iterable, Mapping
 from contextvars import Context, Token
 from typing import Any, Final, Never, Protocol, Self, final
@@ -74,7 +75,7 @@ class Engine:
         cls,
         *,
         clock: Callable[[], float],
-        arm: Callable[[float], object],
+        arm: Callable[[float], object] | None,
         call_soon: Callable[..., object] | None = None,
         create_task: Callable[[Coroutine[Any, Any, Any]], Task[Any]] | None = None,
         loop: AbstractEventLoop | None = None,
@@ -271,7 +272,6 @@ class Caller:
     may_override_retries: bool
     retry_timeouts: bool
     oneway: bool
-    may_override_retries: bool
     payload: int
     options: CallOptions
     def __init__(
@@ -362,6 +362,7 @@ def final_error(
 @disjoint_base
 class Line:
     fd: int
+    ended: str | None
     def __init__(
         self,
         peer: Peer,
@@ -383,11 +384,10 @@ class Line:
 @disjoint_base
 class Peer(Endpoint):
     retired: bool
-    def __init__(self, address: str, engine: Engine, pool: _Pool, *, queue: Any) -> None: ...
     @property
-    def idle(self) -> list[Line]: ...
+    def idle(self) -> list[Any]: ...  # of the subclass's lines
     @property
-    def queue(self) -> Any: ...
+    def queue(self) -> deque[Any]: ...
 
 # --- serving ------------------------------------------------------------------------------------------
 

@@ -157,7 +157,7 @@ def frames(data: bytes) -> Iterator[Item]:
         reason = _not_a_frame(data, position)
         if reason:
             end = position + 1
-            while end < len(data) and _not_a_frame(data, end):
+            while end < len(data) and not _resumes(data, end):
                 end = data.find(MAGIC, end + 1)
                 if end < 0:
                     end = len(data)
@@ -169,6 +169,11 @@ def frames(data: bytes) -> Iterator[Item]:
         body = data[start : start + length]
         yield Frame(position, flags, status, id, length, body)
         position = start + len(body)
+
+
+def _resumes(data: bytes, position: int) -> bool:
+    """Whether reading goes on here after garbage; in garbage, two bytes alone are no proof of a frame."""
+    return not _not_a_frame(data, position) and data[position + 2] & SERIALIZATION in SERIALIZATIONS
 
 
 def _not_a_frame(data: bytes, position: int) -> str:
@@ -280,6 +285,8 @@ def _unpacked(body: bytes) -> tuple[Any, str]:
     except msgpack.OutOfData:
         return None, "the msgpack value is not complete"
     except (ValueError, TypeError, OverflowError) as error:  # the package's own errors are ValueErrors
+        if "exceeds max" in str(error):
+            return None, "a length in it is larger than the whole body"
         return None, f"no valid msgpack: {str(error) or type(error).__name__}"
     rest = len(body) - unpacker.tell()
     return value, f"{rest} bytes follow the value" if rest else ""

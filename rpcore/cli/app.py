@@ -57,9 +57,7 @@ class Commands(click.Group):
             raise Failure("interrupted", INTERRUPTED) from None
 
 
-@click.command(
-    cls=Commands, params=[debug_option()], context_settings={"help_option_names": ["-h", "--help"]}
-)
+@click.command(cls=Commands, params=[debug_option()], context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="rpcore", message="%(prog)s %(version)s")
 def rpcore() -> None:
     """Serve, find, call and look at rpcore services.

@@ -61,7 +61,9 @@ def exit_code_of(error: BaseException) -> int:
 
 
 def describe(error: BaseException) -> str:
-    """The error as it is printed: its class, its text, and a line for each attempt of several."""
+    """The error as it is printed: its class, the method, its text, and a line for each attempt of several."""
     text = str(error)
-    name = type(error).__name__
-    return f"{name}: {text}" if text else name
+    parts = [type(error).__name__, text]
+    if isinstance(error, errors.RpcError) and error.service and error.service not in text:
+        parts.insert(1, f"{error.service}.{error.method}")
+    return ": ".join(part for part in parts if part)

@@ -34,17 +34,21 @@ COLUMNS = ("SERVICE", "VERSION", "GROUP", "ADDRESS", "WEIGHT", "TAG", "APPLICATI
 )
 @click.argument("services", metavar="[SERVICE]...", nargs=-1, shell_complete=complete_service)
 @click.option("--registry", "-r", metavar="URL", help="Where to look [default: the embedded registry].")
-@click.option(
-    "--json", "as_json", is_flag=True, help="One JSON array; with --watch one a line for each change."
-)
+@click.option("--json", "as_json", is_flag=True, help="One JSON array; with --watch one a line for each change.")
 @click.option("--watch", "-w", is_flag=True, help="Go on showing changes until Ctrl-C.")
-@click.option("--interval", metavar="SECONDS", type=click.FloatRange(min=0.05), default=1.0, show_default=True,
-              help="Between looks with --watch.")  # fmt: skip
+@click.option(
+    "--interval",
+    metavar="SECONDS",
+    type=click.FloatRange(min=0.05),
+    default=1.0,
+    show_default=True,
+    help="Between looks with --watch.",
+)
 def ls(services: tuple[str, ...], registry: str | None, as_json: bool, watch: bool, interval: float) -> None:
     """List providers: service, version, group, address, weight, tag, application, age, methods.
 
     SERVICE limits the list to these interfaces; * and ? stand for any text. A weight such as 12/100 is that
-    of a provider which is still warming up. When SERVICE is given and none has a provider, the exit code is 3.
+    of a provider which is still warming up. Exit code 3 when SERVICE is given and has no provider.
     """
     if watch:
         run(_watch(connect(registry), services, as_json, interval))
@@ -145,9 +149,7 @@ def describe(instance: Instance) -> dict[str, Any]:
         "version": instance.service.version,
         "address": instance.address,
         "weight": instance.weight,
-        "effective_weight": instance.weight
-        if age is None
-        else weight_at(age, instance.weight, instance.warmup),
+        "effective_weight": instance.weight if age is None else weight_at(age, instance.weight, instance.warmup),
         "warmup": instance.warmup,
         "tag": instance.tag,
         "application": instance.application,

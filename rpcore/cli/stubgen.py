@@ -25,11 +25,9 @@ from rpcore.stubgen import generate
     type=click.Choice(["client", "blocking"]),
     default="client",
     show_default=True,
-    help="client: the interface and its types without the provider's code; blocking: a view with def methods.",
+    help="client: the interface and its types, without provider code; blocking: a view with def methods.",
 )
-@click.option(
-    "--output", "-o", metavar="FILE", type=click.Path(dir_okay=False), help="Instead of standard output."
-)
+@click.option("--output", "-o", metavar="FILE", type=click.Path(dir_okay=False), help="Instead of standard output.")
 def stubgen(interface: str, kind: Literal["client", "blocking"], output: str | None) -> None:
     """Write a typed Python module for one interface, or for all that a module declares."""
     add_working_directory()

@@ -33,12 +33,12 @@ def parse(text: str) -> Any:
     """The value that one argument of the command line stands for: JSON, or a bare word as the string it is.
 
     Raises:
-        ValueError: it begins like JSON and is none; says where.
+        ValueError: it begins as an object, array or string of JSON and is none; says where.
     """
     try:
         value = json.loads(text, parse_constant=_refuse_constant)
     except ValueError as error:
-        if not text or text[0] in '{["-0123456789':
+        if text.startswith(("{", "[", '"')):
             raise ValueError(f"no valid JSON: {error}") from error
         return text
     return _from_json(value)

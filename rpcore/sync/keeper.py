@@ -93,4 +93,4 @@ class _Loop(asyncio.SelectorEventLoop):
 
     def __del__(self) -> None:
         if self._made_in == os.getpid():
-            super().__del__()  # type: ignore[misc]
+            super().__del__()
