@@ -29,6 +29,11 @@ EXITS = {
 """What the codes mean, for help pages."""
 
 
+def exits(*codes: int) -> dict[int, str]:
+    """The codes that a command can end with, for its help page."""
+    return {code: EXITS[code] for code in codes}
+
+
 class Failure(click.ClickException):
     """Ends the command with ``exit_code`` after printing one line.
 

@@ -14,7 +14,7 @@ import click
 from rpcore.abc import Registry
 from rpcore.cli.command import Command
 from rpcore.cli.complete import complete_service
-from rpcore.cli.failures import NO_PROVIDER, Failure
+from rpcore.cli.failures import INTERRUPTED, NO_PROVIDER, OK, UNREACHABLE, USAGE, Failure, exits
 from rpcore.cli.output import print_json, print_table, rich_table
 from rpcore.cluster.warmup import age_of, weight_at
 from rpcore.loops import run
@@ -31,6 +31,7 @@ COLUMNS = ("SERVICE", "VERSION", "GROUP", "ADDRESS", "WEIGHT", "TAG", "APPLICATI
         "rpcore ls 'org.demo.*' --watch",
         "rpcore ls org.demo.UserService --json --registry file:///run/users/registry",
     ],
+    exits=exits(OK, USAGE, NO_PROVIDER, UNREACHABLE, INTERRUPTED),
 )
 @click.argument("services", metavar="[SERVICE]...", nargs=-1, shell_complete=complete_service)
 @click.option("--registry", "-r", metavar="URL", help="Where to look [default: the embedded registry].")
