@@ -214,6 +214,7 @@ cdef class Connection:
     cdef int _close_frame(self, Writer w, Py_ssize_t pos, Py_ssize_t npieces, int flags, int status, unsigned long long id, Py_ssize_t limit) except -1
     cdef int _write_exception(self, Writer w, Entry entry, object error) except -1
     cdef object _read_exception(self, Caller caller, Reader r)
+    cdef int _set_peer_readonly(self, bint readonly) except -1
     cdef int _cancel(self, Request request) except -1
     cdef int call_timed_out(self, Call call, double now) except -1
     cdef unsigned long long _fresh_id(self)

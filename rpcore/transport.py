@@ -453,6 +453,7 @@ class Listener:
         self.max_connections = max_connections
         self.connections: dict[Connection, _Protocol] = {}
         self.refused = 0
+        self.going_away = False
         self.draining = False
         self._servers: list[asyncio.AbstractServer] = []
         self._idle: asyncio.Event | None = None
@@ -514,6 +515,8 @@ class Listener:
             return
         connection.set_flow(protocol.transport.pause_reading, protocol.transport.resume_reading)
         self.connections[connection] = protocol
+        if self.going_away:
+            connection.send_readonly()
 
     # --- what connections tell -----------------------------------------------------------------------
 
@@ -559,7 +562,8 @@ class Listener:
     # --- the end, in the order Server.stop uses ------------------------------------------------------
 
     def send_readonly(self) -> None:
-        """Tell every consumer to send its next calls elsewhere."""
+        """Tell every consumer to send its next calls elsewhere, those that connect from now on too."""
+        self.going_away = True
         for connection in list(self.connections):
             connection.send_readonly()
             connection.flush()

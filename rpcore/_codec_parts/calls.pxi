@@ -67,11 +67,12 @@ cdef class ArgsPlan:
         """The argument list as msgpack bytes; see ``Plan.dumps``."""
         cdef Writer w = Writer.__new__(Writer)
         self.encode_args(w, args)
-        return w.getvalue()
+        return w.content()
 
     def loads(self, data, Limits limits=None):
         """The arguments in ``data``; see ``Plan.loads``."""
-        cdef Reader r = Reader(data, limits)
+        cdef Reader r = Reader.__new__(Reader)
+        r.open(data, limits)
         args = self.decode_args(r)
         if r.p != r.end:
             raise DecodeError(f"{r.end - r.p} bytes follow the arguments", path="args")

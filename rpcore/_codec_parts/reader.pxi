@@ -14,11 +14,15 @@ cdef class Reader:
     """
 
     def __init__(self, data=b"", Limits limits=None):
+        self.open(data, limits)
+
+    cdef int open(self, object data, Limits limits) except -1:
         if type(data) is not bytes:
             data = bytes(memoryview(data))
         self.owner = data
-        self.limits = limits if limits is not None else Limits()
+        self.limits = DEFAULT_LIMITS if limits is None else limits
         self.start(<const unsigned char*>PyBytes_AS_STRING(data), PyBytes_GET_SIZE(data), None)
+        return 0
 
     cdef void start(self, const unsigned char* p, Py_ssize_t n, list large) noexcept:
         """Reuse this object for another body."""

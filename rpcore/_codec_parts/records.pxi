@@ -170,7 +170,7 @@ cdef class RecordPlan(Plan):
         cdef Py_ssize_t i = 0
         cdef Field* f = self.fields
         cdef PyObject* item
-        cdef object owned
+        cdef object field_value
         write_map(w, self.count + (tag is not None))
         if tag is not None:
             w.write(PyBytes_AS_STRING(tag), PyBytes_GET_SIZE(tag))
@@ -184,11 +184,10 @@ cdef class RecordPlan(Plan):
                     item = rp_slot_get(value, f.offset)
                     if item == NULL:
                         raise EncodeError("the attribute is not set")
-                    owned = <object>item
-                    Py_DECREF(owned)
+                    field_value = owned(item)
                 else:
-                    owned = PyObject_GetAttr(value, <object>f.name)
-                (<Plan>f.plan).encode(w, owned)
+                    field_value = PyObject_GetAttr(value, <object>f.name)
+                (<Plan>f.plan).encode(w, field_value)
         except CodecError as error:
             add_step(error, <str>f.name)
             raise
@@ -200,7 +199,7 @@ cdef class RecordPlan(Plan):
         cdef Py_ssize_t i = 0, n = 0
         cdef Field* f = self.fields
         cdef PyObject* item
-        cdef object owned
+        cdef object field_value
         cdef list present = []
         for i in range(self.count):
             item = PyDict_GetItemWithError(value, <object>self.fields[i].name)
@@ -216,12 +215,12 @@ cdef class RecordPlan(Plan):
             w.write(PyBytes_AS_STRING(tag), PyBytes_GET_SIZE(tag))
         try:
             for i in range(self.count):
-                owned = present[i]
-                if owned is OMIT:
+                field_value = present[i]
+                if field_value is OMIT:
                     continue
                 f = self.fields + i
                 w.write(f.key, f.key_size)
-                (<Plan>f.plan).encode(w, owned)
+                (<Plan>f.plan).encode(w, field_value)
         except CodecError as error:
             add_step(error, <str>f.name)
             raise
@@ -255,7 +254,7 @@ cdef class RecordPlan(Plan):
 
     cdef int decode_fields(self, Reader r, PyObject** values) except -1:
         """Fill ``values``, one owned reference for each field; NULL stays where a field may be missing."""
-        cdef Py_ssize_t n = read_map(r), expected = 0, found = 0, j = -1
+        cdef Py_ssize_t n = take_map(r), expected = 0, found = 0, j = -1
         cdef Field* f
         cdef object item
         try:

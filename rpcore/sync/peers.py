@@ -218,10 +218,7 @@ class Peer(_core.Peer):
             line = self._dial(started + seconds)
         except OSError as error:
             self._dialled(None)
-            what = error if isinstance(error, errors.ConnectError) else _refusal(self.address, error, started)
-            logger.debug("dial failed: %s", what)
-            self.dial_failed(what)
-            call.fail(what)
+            self._dial_failed(call, error, started)
             return None
         except BaseException:
             self._dialled(None)
@@ -260,12 +257,15 @@ class Peer(_core.Peer):
         self.last_error = None
         self.refresh("up")
 
-    def dial_failed(self, error: errors.ConnectError) -> None:
+    def _dial_failed(self, call: _core.Call, cause: OSError, started: float) -> None:
         """Not picked any more while another provider is usable, and probed in the background."""
+        error = _refusal(self.address, cause, started)
+        logger.debug("dial failed: %s", error)
         self.last_error = error
         if not self.connections:
             self.refresh("down")
             self._peers.probe(self)
+        call.fail(error)
 
     async def reconnect(self) -> None:
         """Connect in the background: on success the peer is usable again."""
@@ -612,6 +612,8 @@ async def _readable(fd: int) -> None:
 
 
 def _refusal(address: str, cause: OSError, started: float) -> errors.ConnectError:
+    if isinstance(cause, errors.ConnectError):
+        return cause
     what = str(cause) or "timed out"
     error = errors.ConnectError(f"{address}: {what} after {clock() - started:.3f} s", address=address)
     error.__cause__ = cause
