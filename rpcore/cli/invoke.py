@@ -254,6 +254,8 @@ def _path(spec: InterfaceSpec) -> str:
 
 
 def _argument(number: int, text: str) -> Any:
+    if text[:1] == "-" and text.lstrip("-")[:1].isalpha():
+        raise click.UsageError(f"no such option: {text} (as an argument it needs quotes: '\"{text}\"')")
     if text == "-":
         text = sys.stdin.read().strip()
     try:
