@@ -311,6 +311,7 @@ cdef class Call(Timer):
     cdef list attempts
     cdef object value
     cdef object error
+    cdef bint awaited                    # the value or error has been taken
     cdef object callback
     cdef object context
     cdef public bint _asyncio_future_blocking

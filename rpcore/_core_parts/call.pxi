@@ -499,7 +499,8 @@ cdef class Call(Timer):
         self.connection = None
         self.attachments = None
         if self.scope is not None:
-            if self.reply_attachments is not None:
+            # A request's own are what its handler sends back, not what came with a call the handler made.
+            if self.reply_attachments is not None and not isinstance(self.scope, Request):
                 self.scope.reply_attachments = self.reply_attachments
             self.scope = None
         callback = self.callback
@@ -596,6 +597,9 @@ cdef PyObject* call_iternext(PyObject* op) noexcept:
             self._asyncio_future_blocking = True
             Py_INCREF(self)
             return op
+        if self.awaited:
+            raise RuntimeError(f"cannot await the same call twice: {self!r}")
+        self.awaited = True
         error = self.error
         value = self.value
         self.error = None
