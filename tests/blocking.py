@@ -378,9 +378,7 @@ def threads(count: int, target: Callable[[int], None]) -> Iterator[list[BaseExce
 
 
 async def _main(port: int, name: str, registry: str) -> None:
-    server = rpcore.Server(
-        registry or None, register=bool(registry), host="127.0.0.1", port=port, application="shop"
-    )
+    server = rpcore.Server(registry or None, register=bool(registry), host="127.0.0.1", port=port, application="shop")
     server.export(Shop, ShopKeeper(name))
     async with server:
         print(server.port, flush=True)
