@@ -201,6 +201,7 @@ class ServerThread:
         assert listener is not None
 
         async def send() -> None:
+            listener.going_away = flag
             for connection in listener.connections:
                 connection.send_readonly(flag)
                 connection.flush()

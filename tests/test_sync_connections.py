@@ -163,6 +163,7 @@ def test_rolling_restarts_lose_no_call(client: sync.Client) -> None:
                 until(lambda: again.shop.naps > 10 or failures)
                 b.stop(grace=5.0)
                 ends.set()
+                again.stop(grace=5.0)
         assert failures == []
 
 
@@ -198,8 +199,10 @@ def test_few_connections_serve_many_threads_fairly(clean: None) -> None:
         shop = client.refer(ShopSync, url=server.url, timeout=10.0)
         ends = threading.Event()
         made = [0] * 8
+        begin = threading.Barrier(8)
 
         def call(number: int) -> None:
+            begin.wait()
             while not ends.is_set():
                 shop.echo("x")
                 made[number] += 1
