@@ -529,6 +529,7 @@ class Listener:
             )
             protocol.abort()
             return
+        connection.draining = self.draining  # it may have begun since the connection was accepted
         connection.set_flow(protocol.transport.pause_reading, protocol.transport.resume_reading)
         self.connections[connection] = protocol
         if self.going_away:
