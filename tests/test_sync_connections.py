@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import os
 import signal
@@ -151,7 +152,7 @@ def test_a_readonly_provider_is_called_while_there_is_no_other(client: sync.Clie
 
 def test_rolling_restarts_lose_no_call(client: sync.Client) -> None:
     ends = threading.Event()
-    with ServerThread(name="a") as a, ServerThread(name="b") as b:
+    with contextlib.ExitStack() as restarted, ServerThread(name="a") as a, ServerThread(name="b") as b:
         shop = client.refer(ShopSync, url=[a.url, b.url], loadbalance="random")
 
         def call(number: int) -> None:
@@ -161,10 +162,10 @@ def test_rolling_restarts_lose_no_call(client: sync.Client) -> None:
         with threads(4, call) as failures:
             until(lambda: a.shop.naps > 10 and b.shop.naps > 10)
             a.stop(grace=5.0)
-            with ServerThread(port=a.port, name="a") as again:
-                until(lambda: again.shop.naps > 10 or failures)
-                b.stop(grace=5.0)
-                ends.set()
+            again = restarted.enter_context(ServerThread(port=a.port, name="a"))
+            until(lambda: again.shop.naps > 10 or failures)
+            b.stop(grace=5.0)
+            ends.set()
         assert failures == []
 
 

@@ -16,19 +16,10 @@ cdef inline int same_size(list items, Py_ssize_t n) except -1:
 
 
 cdef inline list new_list(Reader r, Py_ssize_t n):
-    """A list for ``n`` elements that are about to be read into it; ``finish_list`` must follow."""
-    cdef list items
+    """A list for ``n`` elements that are about to be read into it."""
     enter(r)
     charge(r, LIST_COST + n * ITEM_COST)
-    items = PyList_New(n)
-    PyObject_GC_UnTrack(<PyObject*>items)   # user code (__post_init__) must not find it half filled
-    return items
-
-
-cdef inline list finish_list(Reader r, list items):
-    PyObject_GC_Track(<PyObject*>items)
-    r.depth += 1
-    return items
+    return PyList_New(n)
 
 
 cdef class Plan:
@@ -56,9 +47,10 @@ cdef class Plan:
         try:
             for i in range(n):
                 self.encode(w, list_item(items, i))
-        except CodecError as error:
-            add_index(error, i)
-            raise
+            i = DONE
+        finally:
+            if i != DONE:
+                pass_index(i)
         w.depth += 1
         return same_size(items, n)
 
@@ -67,15 +59,19 @@ cdef class Plan:
         cdef Py_ssize_t i = 0, n = take_array(r)
         cdef list items = new_list(r, n)
         cdef object item
+        PyObject_GC_UnTrack(<PyObject*>items)   # user code (__post_init__) must not find it half filled
         try:
             for i in range(n):
                 item = self.decode(r)
                 Py_INCREF(item)
                 PyList_SET_ITEM(items, i, <PyObject*>item)
-        except CodecError as error:
-            add_index(error, i)
-            raise
-        return finish_list(r, items)
+            i = DONE
+        finally:
+            if i != DONE:
+                pass_index(i)
+        PyObject_GC_Track(<PyObject*>items)
+        r.depth += 1
+        return items
 
     def dumps(self, value):
         """``value`` as msgpack bytes.
@@ -200,9 +196,10 @@ cdef class IntPlan(Plan):
                     write_pyint(w, item)
                 else:
                     self.encode(w, item)
-        except CodecError as error:
-            add_index(error, i)
-            raise
+            i = DONE
+        finally:
+            if i != DONE:
+                pass_index(i)
         return same_size(items, n)
 
     cdef list decode_list(self, Reader r):
@@ -218,10 +215,12 @@ cdef class IntPlan(Plan):
                 item = read_any_int(r)
                 Py_INCREF(item)
                 PyList_SET_ITEM(items, i, <PyObject*>item)
-        except CodecError as error:
-            add_index(error, i)
-            raise
-        return finish_list(r, items)
+            i = DONE
+        finally:
+            if i != DONE:
+                pass_index(i)
+        r.depth += 1
+        return items
 
     cdef str describe(self):
         return "int"
@@ -293,9 +292,10 @@ cdef class FloatPlan(Plan):
             for i in range(n):
                 item = list_item(items, i)
                 put_double(w, PyFloat_AS_DOUBLE(item) if PyFloat_CheckExact(item) else to_double(item))
-        except CodecError as error:
-            add_index(error, i)
-            raise
+            i = DONE
+        finally:
+            if i != DONE:
+                pass_index(i)
         return same_size(items, n)
 
     cdef list decode_list(self, Reader r):
@@ -310,10 +310,12 @@ cdef class FloatPlan(Plan):
                 else:
                     number = read_number(r)
                 PyList_SET_ITEM(items, i, new_float(number))
-        except CodecError as error:
-            add_index(error, i)
-            raise
-        return finish_list(r, items)
+            i = DONE
+        finally:
+            if i != DONE:
+                pass_index(i)
+        r.depth += 1
+        return items
 
     cdef str describe(self):
         return "float"
@@ -341,9 +343,10 @@ cdef class StrPlan(Plan):
                 if not PyUnicode_Check(item):
                     refuse("str", item)
                 put_str(w, item)
-        except CodecError as error:
-            add_index(error, i)
-            raise
+            i = DONE
+        finally:
+            if i != DONE:
+                pass_index(i)
         return same_size(items, n)
 
     cdef list decode_list(self, Reader r):
@@ -352,10 +355,12 @@ cdef class StrPlan(Plan):
         try:
             for i in range(n):
                 PyList_SET_ITEM(items, i, take_str(r))
-        except CodecError as error:
-            add_index(error, i)
-            raise
-        return finish_list(r, items)
+            i = DONE
+        finally:
+            if i != DONE:
+                pass_index(i)
+        r.depth += 1
+        return items
 
     cdef str describe(self):
         return "str"

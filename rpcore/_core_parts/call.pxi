@@ -499,7 +499,8 @@ cdef class Call(Timer):
         self.connection = None
         self.attachments = None
         if self.scope is not None:
-            if self.reply_attachments is not None:
+            # A request's own are what its handler sends back, not what came with a call the handler made.
+            if self.reply_attachments is not None and not isinstance(self.scope, Request):
                 self.scope.reply_attachments = self.reply_attachments
             self.scope = None
         callback = self.callback
@@ -575,6 +576,7 @@ def final_error(Caller caller not None, error, attempts, int retries, bint late)
         timeout = errors.CallTimeout(f"{text}; the deadline passed", service=error.service, method=error.method,
                                      address=error.address)
         timeout.__cause__ = error
+        timeout.retry = error.retry       # what is known of the last attempt still holds
         error = timeout
     else:
         error.args = (text,)
@@ -595,6 +597,9 @@ cdef PyObject* call_iternext(PyObject* op) noexcept:
             self._asyncio_future_blocking = True
             Py_INCREF(self)
             return op
+        if self.awaited:
+            raise RuntimeError(f"cannot await the same call twice: {self!r}")
+        self.awaited = True
         error = self.error
         value = self.value
         self.error = None

@@ -441,7 +441,7 @@ cdef class Connection:
         if size > limit:
             raise errors.PayloadTooLarge(
                 f"{'request' if flags & FLAG_REQUEST else 'reply'} of {size} bytes exceeds the limit of "
-                f"{limit} bytes (option: payload)")
+                f"{limit} bytes (option: payload, on the {'client' if self.client else 'server'})")
         store_header(w.buf + pos, flags, status, id, <unsigned int>size)
         return 0
 
@@ -1044,7 +1044,6 @@ def _error_of_status(int status, str text):
         return errors.CallTimeout(rest)
     if status == STATUS_BAD_RESPONSE and code == "payload":
         return errors.PayloadTooLarge(rest)
-    error = errors.RemoteFault(f"status {status}: {rest}")
-    if status == STATUS_BAD_RESPONSE:
-        error.executed = True
-    return error
+    if status == STATUS_BAD_RESPONSE and code == "result":
+        return errors.InvalidResult(rest)
+    return errors.RemoteFault(f"status {status}: {rest}")
