@@ -1,8 +1,8 @@
 """The contract of ``rpcore.abc.Registry`` as checks that anybody's registry can be put through.
 
-Each check is a coroutine function whose docstring is the sentence it proves; ``check_registry`` runs them one by
-one. They know nothing about an adapter but how to make one, and wait for what must come instead of sleeping;
-only "nothing comes" needs a time to wait.
+Each check is a coroutine function whose docstring is the sentence it proves; ``check_registry`` runs them one
+by one. They know nothing about an adapter but how to make one, and wait for what must come instead of
+sleeping; only "nothing comes" needs a time to wait.
 """
 
 from __future__ import annotations
@@ -90,7 +90,7 @@ class Bench:
 
 
 async def first_list(bench: Bench) -> None:
-    """A listener is told the present list at once, also when it is empty, and the first provider when it comes."""
+    """A listener is told the present list at once, also an empty one, and of the first provider in time."""
     async with bench.registry() as provider, bench.registry() as consumer:
         log = Log()
         await consumer.subscribe(bench.service, log)
@@ -309,7 +309,9 @@ async def burst(bench: Bench) -> None:
         everything = [bench.instance(host=f"10.1.{n >> 8}.{n & 255}") for n in range(bench.burst)]
         await asyncio.gather(*(provider.register(instance) for instance in everything))
         await log.until(everything, bench.settle)
-        assert len(log.lists) <= 2 + bench.burst // 4, f"{len(log.lists)} notifications for {bench.burst} changes"
+        assert len(log.lists) <= 2 + bench.burst // 4, (
+            f"{len(log.lists)} notifications for {bench.burst} changes"
+        )
 
 
 async def listing(bench: Bench) -> None:
@@ -329,12 +331,10 @@ async def listing(bench: Bench) -> None:
 
 
 async def close_registry(bench: Bench) -> None:
-    """``aclose`` takes back what was registered, ends subscriptions, and works twice; a new object can follow."""
-    async with bench.registry() as consumer:
+    """``aclose`` takes back what was registered, ends subscriptions, works twice; a new object can follow."""
+    async with bench.registry() as consumer, bench.registry() as provider:
         log, ended = Log(), Log()
         await consumer.subscribe(bench.service, log)
-        provider = bench.make()
-        await provider.start()
         await provider.subscribe(bench.service, ended)
         await provider.register(bench.instance(1))
         await provider.register(bench.instance(2))
@@ -425,13 +425,13 @@ async def check_registry(
     """Put a registry through the contract of ``rpcore.abc.Registry``.
 
     Args:
-        make: makes a registry object that is not started; all of them share one backing store. The checks use
-            service names of their own, so the store need not be empty.
+        make: makes a registry object that is not started; all of them share one backing store. The checks
+            use service names of their own, so the store need not be empty.
         settle: seconds a change may take to arrive.
         quiet: seconds in which a change that must not arrive would have arrived.
         burst: how many providers come at once in the check of that name.
-        lose_session: makes the given registry lose its session, as an expiry or a cut does. Without it the check
-            ``session_loss`` is left out.
+        lose_session: makes the given registry lose its session, as an expiry or a cut does. Without it the
+            check ``session_loss`` is left out.
         only: names of the checks to run (see ``registry_checks``); all of them by default.
 
     Raises:
@@ -474,12 +474,20 @@ async def _until_equal(
         await asyncio.sleep(settle / 100)
 
 
+class _Keep(logging.Handler):
+    def __init__(self, records: list[logging.LogRecord]) -> None:
+        super().__init__()
+        self.records = records
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.records.append(record)
+
+
 @contextlib.contextmanager
 def _records() -> Iterator[list[logging.LogRecord]]:
     """What is logged under ``rpcore``, kept from the handlers of the application."""
     records: list[logging.LogRecord] = []
-    handler = logging.Handler()
-    handler.emit = records.append  # type: ignore[method-assign]
+    handler = _Keep(records)
     logger = logging.getLogger("rpcore")
     propagate = logger.propagate
     logger.addHandler(handler)

@@ -36,23 +36,25 @@ cdef class Engine:
     """What all connections, calls and handlers of one loop (or one blocking client) share."""
     cdef readonly object loop            # opaque: handed to tasks, never called here
     cdef readonly TimerWheel wheel
-    cdef object clock
+    cdef readonly object clock
     cdef object call_soon
     cdef object create_task
     cdef object base_context
     cdef unsigned long thread            # the thread whose loop we belong to; 0 in a forked child
     cdef bint direct                     # a loop callback of ours is running and no task is: tasks may be stepped
     cdef bint feeding                    # input is being consumed: output leaves when that ends
+    cdef double now                      # when the loop callback of ours that is running began
     cdef bint flush_scheduled
-    cdef list dirty                      # connections with output to flush at the end of the tick
+    cdef readonly list dirty                      # connections with output to flush at the end of the tick
     cdef readonly bint blocking
     cdef list parked                     # workers waiting for a request
-    cdef set workers                     # all workers, parked or serving
+    cdef readonly set workers                     # all workers, parked or serving
     cdef char* window                    # shared receive window; an idle connection keeps only its partial frame
     cdef Py_ssize_t window_size
     cdef Window window_view
     cdef public Py_ssize_t served        # requests handled, for `ps`
     cdef public object cancelled_error   # the loop's CancelledError
+    cdef Py_ssize_t exchanges            # blocking engines: calls that wait for their reply now
     cdef public object block             # blocking engines: block(call) makes progress with a waiting call
     cdef int wake(self, object callback, object context, object waiter) except -1
     cdef int run(self, Request request, Connection feeding) except -1
@@ -85,9 +87,10 @@ cdef class Entry:
     cdef object handler
     cdef ArgsPlan args
     cdef Plan result
-    cdef tuple errors
+    cdef readonly tuple errors
     cdef readonly Gauge gauge
     cdef public bint cancellable
+    cdef public Py_ssize_t payload       # largest body of a request or reply
     cdef public Py_ssize_t calls, failures
 
 
@@ -108,7 +111,8 @@ cdef class Request(Scope):
     cdef readonly long long id
     cdef readonly Entry entry
     cdef readonly bint oneway
-    cdef readonly dict received          # attachments that came with the call, or None
+    cdef bytes received                  # attachments that came with the call, encoded, or None
+    cdef list received_large             # those of their values that were received in place, or None
     cdef tuple arguments
     cdef Worker worker
     cdef bint cancelled
@@ -179,6 +183,8 @@ cdef class Connection:
     cdef readonly Py_ssize_t bytes_in, bytes_out, frames_in
     cdef readonly object close_reason
 
+    cpdef Window get_buffer(self, Py_ssize_t hint=*)
+    cpdef buffer_updated(self, Py_ssize_t n)
     cdef int send_request(self, Call call, double now) except -1
     cdef int send_cancel(self, long long id) except -1
     cdef int forget(self, Call call) except -1
@@ -206,9 +212,10 @@ cdef class Connection:
     cdef int keep_partial(self, const unsigned char* p, Py_ssize_t n) except -1
     cdef int protocol_error(self, str text) except -1
     cdef Entry _find_entry(self, Reader r, const unsigned char* body)
-    cdef int _close_frame(self, Writer w, Py_ssize_t pos, Py_ssize_t npieces, int flags, int status, unsigned long long id) except -1
+    cdef int _close_frame(self, Writer w, Py_ssize_t pos, Py_ssize_t npieces, int flags, int status, unsigned long long id, Py_ssize_t limit) except -1
     cdef int _write_exception(self, Writer w, Entry entry, object error) except -1
     cdef object _read_exception(self, Caller caller, Reader r)
+    cdef int _set_peer_readonly(self, bint readonly) except -1
     cdef int _cancel(self, Request request) except -1
     cdef int call_timed_out(self, Call call, double now) except -1
     cdef unsigned long long _fresh_id(self)
@@ -254,6 +261,7 @@ cdef class Reference:
     cdef readonly double budget          # tokens for maybe-executed retries, deposited by calls
     cdef readonly double reserve         # tokens that are there without traffic
     cdef double budget_time
+    cdef void fade(self, double now) noexcept
     cdef bint withdraw(self, double now)
     cdef public double budget_ratio, budget_reserve
     cdef public object no_provider       # callable(method) -> exception, told when the list is empty
@@ -273,11 +281,13 @@ cdef class Caller:
     cdef public Picker picker            # None while there is no provider
     cdef public double timeout, deadline
     cdef public int retries
+    cdef public bint may_override_retries   # the cluster policy retries at all
     cdef public bint idempotent, retry_timeouts, oneway
     cdef public Py_ssize_t payload
     cdef public object options           # CallOptions these were taken from
-    cdef public dict attachments
-    cdef int may_retry(self, object error, double now) except -1
+    cdef readonly dict attachments       # sent with every call, or None
+    cdef bytes attachments_encoded       # the same, ready to send
+    cdef int may_retry(self, object error, double now, bint idempotent, bint retry_timeouts) except -1
 
 
 cdef class Call(Timer):
@@ -296,10 +306,12 @@ cdef class Call(Timer):
     cdef bint is_cancelled
     cdef object cancel_message
     cdef int retries
+    cdef bint idempotent, retry_timeouts
     cdef list tried
     cdef list attempts
     cdef object value
     cdef object error
+    cdef bint awaited                    # the value or error has been taken
     cdef object callback
     cdef object context
     cdef public bint _asyncio_future_blocking
@@ -314,5 +326,33 @@ cdef class Call(Timer):
     cdef int detach(self) except -1
     cdef int describe(self, object error) except -1
     cdef int fire(self, double now) except -1
-    cdef int send_now(self, Connection connection) except -1
     cdef int replied(self, object value, object error, double now) except -1
+
+
+cdef class Line:
+    """A connected socket and its protocol state, used by one thread at a time."""
+    cdef readonly Connection connection
+    cdef readonly Peer peer
+    cdef public int fd                   # -1 once closed
+    cdef public str ended                # why we shut the socket down, or None
+    cdef readonly double used            # when a call was last sent on it
+    cdef double patience                 # the socket's receive timeout; 0 = none
+    cdef int rest                        # calls that are to sleep at once, while they wait
+    cdef int missed                      # what `rest` was set to when a call stayed awake in vain; 0 = it was not
+    cdef bint torn                       # part of a frame has left and the rest never will
+    cdef bint ready(self) except -1
+    cdef int exchange(self, Call call) except -1
+    cdef int read(self, bint wait, bint alone=*) except -1
+    cdef double awake(self)
+    cdef int send(self, double until) except -1
+    cdef int send_slowly(self, const unsigned char* p, Py_ssize_t n, bint more, double until) except -1
+    cdef int be_patient(self, double seconds) except -1
+    cdef int lose(self, str text) except -1
+
+
+cdef class Peer(Endpoint):
+    """An endpoint whose connections are used by one thread at a time."""
+    cdef readonly list idle              # lines nobody uses, the one used last at the end
+    cdef readonly object queue           # threads that wait for a line, in order
+    cdef public bint retired             # no longer a provider, or the client was closed
+    cdef int give_back(self, Line line) except -1

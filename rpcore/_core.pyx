@@ -4,20 +4,22 @@ calls without tasks. Nothing here imports asyncio; the transport supplies clock,
 
 One idea per part: wheel (deadlines), engine (shared by the connections of a loop), connection (bytes to
 calls and back), large (big bodies in place), call (one call with its attempts), endpoint (one address),
-serve (running handlers), pick (balancers).
+serve (running handlers), pick (balancers), blocking (calls driven by their own threads).
 """
 
+from collections import deque
 from contextvars import ContextVar
 
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
 from cpython.buffer cimport PyBUF_FORMAT, PyBUF_ND
-from cpython.exc cimport PyErr_Clear, PyErr_Occurred
+from cpython.exc cimport PyErr_CheckSignals, PyErr_Clear, PyErr_Occurred
 from cpython.list cimport PyList_GET_ITEM, PyList_GET_SIZE
 from cpython.object cimport PyObject, PyObject_CallObject
 from cpython.ref cimport Py_DECREF, Py_INCREF, Py_XDECREF
+from libc.errno cimport EAGAIN, EINTR, errno
 from libc.math cimport ceil, exp, floor
 from libc.stdlib cimport calloc, free, malloc, realloc
-from libc.string cimport memcmp, memcpy, memset
+from libc.string cimport memcmp, memcpy, memset, strerror
 
 from rpcore._codec cimport (
     LARGE, ArgsPlan, ExceptionPlan, Limits, Plan, Reader, Scanner, Writer,
@@ -48,5 +50,6 @@ include "_core_parts/engine.pxi"
 include "_core_parts/large.pxi"
 include "_core_parts/connection.pxi"
 include "_core_parts/endpoint.pxi"
+include "_core_parts/blocking.pxi"
 include "_core_parts/call.pxi"
 include "_core_parts/serve.pxi"

@@ -9,18 +9,22 @@ import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from types import TracebackType
-from typing import Any, Self, TypeVar, Unpack, overload
+from typing import TYPE_CHECKING, Any, Self, TypeVar, Unpack, overload
 
 from rpcore import errors
 from rpcore._codec import Limits
 from rpcore._core import Endpoint, Engine, Scope, current_scope, enter_scope, leave_scope
 from rpcore.abc import Filter, Registry, Subscription
 from rpcore.filters import in_order
-from rpcore.model import Instance, Options, ServiceKey
-from rpcore.options import Layer, OptionValues, layer, validate
+from rpcore.model import Options
+from rpcore.options import OptionValues, validate
 from rpcore.reference import Referral
+from rpcore.referring import MergedView, new_referral, open_registries
 from rpcore.service import InterfaceSpec, interface_spec
-from rpcore.transport import Pool, loop_engine, parse_address
+from rpcore.transport import Pool, loop_engine, raised
+
+if TYPE_CHECKING:
+    from rpcore.report import ServiceReport
 
 T = TypeVar("T")
 
@@ -51,7 +55,7 @@ class Client:
         registry: str | Registry | Sequence[str | Registry] | None = None,
         *,
         application: str = "",
-        filters: Iterable[Filter] = (),
+        filters: Iterable[Filter | str] = (),
         connect_timeout: float = 3.0,
         heartbeat: float = 60.0,
         connections: int = 1,
@@ -67,7 +71,7 @@ class Client:
         self.connections = connections
         self.limits = limits
         self._registry_given = registry
-        self._registries = _registries(registry)
+        self._registries = open_registries(registry)
         self._referrals: list[Referral] = []
         self._stubs: list[tuple[Referral, Any]] = []
         self._reset()
@@ -97,7 +101,7 @@ class Client:
         url: str | Sequence[str] | None = None,
         group: str | None = None,
         version: str | None = None,
-        filters: Iterable[Filter] = (),
+        filters: Iterable[Filter | str] = (),
         attachments: Mapping[str, Any] | None = None,
         methods: Mapping[str, OptionValues] | None = None,
         **options: Unpack[OptionValues],
@@ -110,7 +114,7 @@ class Client:
         url: str | Sequence[str] | None = None,
         group: str | None = None,
         version: str | None = None,
-        filters: Iterable[Filter] = (),
+        filters: Iterable[Filter | str] = (),
         attachments: Mapping[str, Any] | None = None,
         methods: Mapping[str, OptionValues] | None = None,
         **options: Unpack[OptionValues],
@@ -122,7 +126,7 @@ class Client:
         url: str | Sequence[str] | None = None,
         group: str | None = None,
         version: str | None = None,
-        filters: Iterable[Filter] = (),
+        filters: Iterable[Filter | str] = (),
         attachments: Mapping[str, Any] | None = None,
         methods: Mapping[str, OptionValues] | None = None,
         **options: Unpack[OptionValues],
@@ -144,9 +148,21 @@ class Client:
         Raises:
             ConfigurationError: not a declared ``async def`` interface, a bad hint, option or URL.
         """
-        referral = self._referral(
-            interface, url, group, version, filters, attachments, methods, options, blocking=False
+        if self._closed:
+            raise errors.LocalProtocolError("this client was closed")
+        referral = new_referral(
+            self,
+            interface,
+            url=url,
+            group=group,
+            version=version,
+            filters=filters,
+            attachments=attachments,
+            methods=methods,
+            options=options,
+            blocking=False,
         )
+        self._referrals.append(referral)
         if referral.spec is None:
             return GenericService(self, referral)
         spec = referral.spec
@@ -156,54 +172,6 @@ class Client:
         if self._engine is not None:
             self._start_referral(referral)
         return stub
-
-    def _referral(
-        self,
-        interface: Any,
-        url: str | Sequence[str] | None,
-        group: str | None,
-        version: str | None,
-        filters: Iterable[Filter],
-        attachments: Mapping[str, Any] | None,
-        methods: Mapping[str, Any] | None,
-        options: Any,
-        *,
-        blocking: bool,
-    ) -> Referral:
-        if self._closed:
-            raise errors.LocalProtocolError("this client was closed")
-        spec: InterfaceSpec | None = None
-        if isinstance(interface, str):
-            key = ServiceKey.parse(interface)
-            given = Layer("refer", validate(options, place="refer", where=f"refer({interface!r})"))
-        else:
-            spec = interface_spec(interface)
-            if spec.blocking is not blocking:
-                raise errors.ConfigurationError(
-                    f"{spec.cls.__name__} is declared with {'def' if spec.blocking else 'async def'} methods: "
-                    f"{'rpcore.sync.Client' if spec.blocking else 'rpcore.Client'} refers to it, not "
-                    f"{'rpcore.Client' if spec.blocking else 'rpcore.sync.Client (declare a view: @rpcore.interface(of=...))'}"
-                )
-            spec.resolve()
-            key = spec.key
-            where = f"refer({spec.cls.__name__})"
-            given = layer("refer", options, methods, place="refer", where=where, wire_names=spec.wire_names)
-        key = ServiceKey(
-            key.interface, key.group if group is None else group, key.version if version is None else version
-        )
-        own = spec.filters if spec is not None else ()
-        referral = Referral(
-            key,
-            spec,
-            given,
-            filters=in_order(self.filters, own, filters),
-            urls=_fixed(key, url),
-            attachments={"remote.application": self.application, **(attachments or {})}
-            if self.application
-            else attachments,
-        )
-        self._referrals.append(referral)
-        return referral
 
     def _where(self, referral: Referral) -> str:
         if referral.urls:
@@ -231,7 +199,7 @@ class Client:
             for referral in self._referrals:
                 referral.forget()
             self._reset()
-            self._registries = _registries(self._registry_given)
+            self._registries = open_registries(self._registry_given)
         if self._loop is not None and self._loop is not loop:
             raise errors.LocalProtocolError(
                 "this client belongs to another event loop; make one client per loop, or use rpcore.sync.Client"
@@ -246,7 +214,7 @@ class Client:
                     connect_timeout=self.connect_timeout,
                     heartbeat=self.heartbeat,
                     connections=self.connections,
-                    limits=self.limits,
+                    limits=raised(self.limits, max((r.payload for r in self._referrals), default=0)),
                     usable_changed=self._usable_changed,
                 )
                 for referral in self._referrals:
@@ -264,6 +232,7 @@ class Client:
 
     def _start_referral(self, referral: Referral) -> None:
         assert self._engine is not None and self._pool is not None and self._loop is not None
+        self._pool.limits = raised(self._pool.limits, referral.payload)
         referral.start(self._engine, self._pool.acquire, self._pool.release, self._loop.call_later)
         for owner, stub in self._stubs:
             if owner is referral:
@@ -291,7 +260,7 @@ class Client:
     async def _subscribe(self, referral: Referral) -> None:
         if referral.urls:
             return
-        view = _MergedView(referral, len(self._registries))
+        view = MergedView(referral, len(self._registries))
         for index, registry in enumerate(self._registries):
             try:
                 await registry.start()
@@ -325,17 +294,21 @@ class Client:
                 names = ", ".join(str(r.key) for r in missing)
                 where = ", ".join(r.url for r in self._registries)
                 raise errors.NoProvider(f"no provider after {timeout:g} s: {names} (registry {where})")
-            changed = self._loop.create_future()
+            changed = asyncio.Event()
             for referral in missing:
-                referral.on_change = lambda: changed.done() or changed.set_result(None)
+                referral.on_change = changed.set
             try:
                 async with asyncio.timeout_at(deadline):
-                    await changed
+                    await changed.wait()
             except TimeoutError:
                 pass
             finally:
                 for referral in missing:
                     referral.on_change = None
+
+    def report(self) -> tuple[ServiceReport, ...]:
+        """What this client did and which providers it sees, one entry per ``refer``, in their order."""
+        return tuple(referral.report() for referral in self._referrals)
 
     async def aclose(self) -> None:
         """Close everything. Calls in flight fail as maybe executed. Idempotent."""
@@ -364,7 +337,9 @@ class Client:
 
     def __del__(self) -> None:
         if getattr(self, "_engine", None) is not None and not self._closed and self._pid == os.getpid():
-            warnings.warn(f"{self!r} was not closed; use async with or await aclose()", ResourceWarning, stacklevel=2)
+            warnings.warn(
+                f"{self!r} was not closed; use async with or await aclose()", ResourceWarning, stacklevel=2
+            )
 
 
 class GenericService:
@@ -385,64 +360,6 @@ class GenericService:
         return await self._referral.generic(method, len(arguments))(*arguments)
 
 
-class _MergedView:
-    """The provider lists of several registries as one, by address; a later registry does not replace an earlier."""
-
-    def __init__(self, referral: Referral, count: int) -> None:
-        self.referral = referral
-        self.lists: list[tuple[Instance, ...] | None] = [None] * count
-
-    def update(self, index: int, instances: tuple[Instance, ...]) -> None:
-        self.lists[index] = instances
-        directory = self.referral.directory
-        if directory is None:
-            return
-        if len(self.lists) == 1:
-            directory.update(instances)
-            return
-        merged: dict[str, Instance] = {}
-        for each in self.lists:
-            for instance in each or ():
-                merged.setdefault(instance.address, instance)
-        if merged or all(each is not None for each in self.lists):
-            directory.update(tuple(merged[address] for address in sorted(merged)))
-
-
-def _registries(given: str | Registry | Sequence[str | Registry] | None) -> list[Registry]:
-    from rpcore.registry import connect
-
-    if given is None or isinstance(given, str) or not isinstance(given, Sequence):
-        return [connect(given)]
-    return [connect(each) for each in given]
-
-
-def _fixed(key: ServiceKey, url: str | Sequence[str] | None) -> tuple[Instance, ...]:
-    """Providers named by ``url=``. They are taken as running for long: no warm-up."""
-    if url is None:
-        return ()
-    urls = [url] if isinstance(url, str) else list(url)
-    if not urls:
-        raise errors.ConfigurationError(f"refer({key}): url is an empty list")
-    made: dict[str, Instance] = {}
-    for text in urls:
-        address = text.removeprefix("dubbo://").partition("?")[0].rstrip("/")
-        try:
-            if "://" in address:
-                raise ValueError("only dubbo:// and unix: are spoken")
-            if not address.startswith("unix:"):
-                address = address.partition("/")[0]
-            host, port = parse_address(address)
-            if not host or not (address.startswith("unix:/") or 0 < port < 65536):
-                raise ValueError("expected host:port")
-        except ValueError as error:
-            raise errors.ConfigurationError(
-                f"refer({key}): url {text!r}: {error} (such as dubbo://127.0.0.1:20880 or unix:/run/x.sock)"
-            ) from error
-        instance = Instance(key, host, port, warmup=0.0)
-        made[instance.address] = instance
-    return tuple(made.values())
-
-
 # --- what a call inherits -------------------------------------------------------------------------------
 
 
@@ -459,7 +376,9 @@ class options(AbstractContextManager["options"]):
         reply_attachments: what came back with the last reply to a call made directly in the block.
     """
 
-    def __init__(self, *, attachments: Mapping[str, Any] | None = None, **given: Unpack[OptionValues]) -> None:
+    def __init__(
+        self, *, attachments: Mapping[str, Any] | None = None, **given: Unpack[OptionValues]
+    ) -> None:
         self._options = validate(given, place="call", where="rpcore.options")
         self._attachments = dict(attachments or {})
         self._scope: Scope | None = None

@@ -6,14 +6,11 @@ needs neither a socket nor a clock. Frames are parsed in ``Connection.consume``.
 
 from __future__ import annotations
 
-import difflib
 import logging
-import traceback
 from collections.abc import Iterable
 
-import msgpack
-
 from rpcore import errors
+from rpcore._codec import ANY
 from rpcore._core import Connection, Engine, Entry, Request
 from rpcore.model import ServiceKey
 
@@ -24,7 +21,7 @@ NO_VERSION = ("", "0.0.0")
 
 def request_prefix(key: ServiceKey, method: str) -> bytes:
     """The constant first bytes of every request to one method: ``array(7)``, path, version, group, method."""
-    packed = b"".join(msgpack.packb(text) for text in (key.interface, key.version, key.group, method))
+    packed = b"".join(ANY.dumps(text) for text in (key.interface, key.version, key.group, method))
     return b"\x97" + packed
 
 
@@ -62,16 +59,24 @@ class Dispatch:
             if entry.method == method:
                 return entry
         if of_service:
-            raise errors.UnknownMethod(f"{key} has no method {method!r}{_near(method, (e.method for e in of_service))}")
+            raise errors.UnknownMethod(
+                f"{key} has no method {method!r}{_near(method, (e.method for e in of_service))}"
+            )
         same = sorted({str(e.service) for e in self.entries if e.service.interface == path})
         if same:
-            raise errors.UnknownService(f"no service {key} here; of this interface there is {', '.join(same)}")
-        raise errors.UnknownService(f"no service {key} here{_near(path, (e.service.interface for e in self.entries))}")
+            raise errors.UnknownService(
+                f"no service {key} here; of this interface there is {', '.join(same)}"
+            )
+        raise errors.UnknownService(
+            f"no service {key} here{_near(path, (e.service.interface for e in self.entries))}"
+        )
 
     def traceback(self, error: BaseException) -> str | None:
         """What a caller may see of the traceback: nothing unless the server allows it."""
         if not self.send_traceback:
             return None
+        import traceback
+
         return "".join(traceback.format_exception(error))
 
     def report(self, request: Request, error: BaseException) -> None:
@@ -94,6 +99,8 @@ def _without_version(key: ServiceKey) -> ServiceKey:
 
 
 def _near(name: str, known: Iterable[str]) -> str:
+    import difflib  # only where something is wrong
+
     names = sorted(set(known))
     close = difflib.get_close_matches(name, names, n=3, cutoff=0.5) or names[:5]
     return f"; there is {', '.join(close)}" if close else "; nothing is served here"

@@ -8,20 +8,24 @@ from __future__ import annotations
 
 import inspect
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from types import FunctionType
+from types import FunctionType, MappingProxyType
 from typing import Any
 
+from rpcore.abc import Filter
 from rpcore.errors import ConfigurationError, RpcError
 from rpcore.model import MethodSpec, Options
-from rpcore.naming import convention
 from rpcore.options import nearest
+from rpcore.types import camel
 
 METHOD_KEY = "__rpcore_method__"
 """Where ``@rpcore.method`` leaves its ``MethodMark``: at the function, so the class gains no member."""
 
 STREAMS = "streams are not supported on dubbo://; return a list, or one page per call"
+
+CONVENTIONS: Mapping[str, Callable[[str], str]] = MappingProxyType({"": str, "camel": camel})
+"""What ``naming=`` takes, and how it makes a name on the wire of a Python name."""
 
 _NO_OPTIONS = Options()
 _NAME = re.compile(r"[^\s/:,?&=#%]+")
@@ -62,6 +66,15 @@ def business_exceptions(raises: Iterable[type[Exception]], where: str) -> tuple[
     return classes
 
 
+def filter_tuple(filters: Iterable[Filter | str], where: str) -> tuple[Filter | str, ...]:
+    """``filters`` as a tuple; ConfigurationError for what is neither a filter nor the name of one."""
+    if not isinstance(filters, str) and isinstance(filters, Iterable):
+        made = tuple(filters)
+        if all(callable(each) or isinstance(each, str) for each in made):
+            return made
+    raise ConfigurationError(f"{where}: filters takes a tuple of filters or their names, not {filters!r}")
+
+
 def require_protocol(cls: object) -> None:
     """Refuse everything but a Protocol class."""
     if not isinstance(cls, type):
@@ -81,7 +94,9 @@ def read_methods(
     Raises:
         ConfigurationError: a member is no method, a method cannot be remote, or two share a wire name.
     """
-    convert = convention(naming, cls.__name__)
+    convert = CONVENTIONS.get(naming)
+    if convert is None:
+        raise ConfigurationError(f"{cls.__name__}: unknown naming {naming!r} (known: 'camel')")
     methods: dict[str, MethodSpec] = {}
     for name, function in _functions(cls):
         where = f"{cls.__name__}.{name}"
@@ -161,6 +176,10 @@ def _functions(cls: type) -> Iterator[tuple[str, FunctionType]]:
             if name.startswith("_"):
                 raise ConfigurationError(f"{where}: private and special methods cannot be remote")
             yield name, member
+        elif callable(member) and not isinstance(member, type) and not name.startswith("__"):
+            raise ConfigurationError(
+                f"{where}: a method is a function written with `async def`, not {member!r}"
+            )
 
 
 def _is_machinery(name: str, member: object) -> bool:
@@ -199,9 +218,7 @@ def _signature(function: FunctionType, where: str, *, blocking: bool) -> inspect
         if parameter.annotation is inspect.Parameter.empty:
             raise ConfigurationError(f"{place} has no type hint")
     if signature.return_annotation is inspect.Signature.empty:
-        raise ConfigurationError(
-            f"{where}: the return type hint is missing; for no value write `-> None`"
-        )
+        raise ConfigurationError(f"{where}: the return type hint is missing; for no value write `-> None`")
     return signature.replace(parameters=parameters[1:])
 
 

@@ -14,9 +14,9 @@ from typing import Any
 
 from rpcore.assignable import contradicts
 from rpcore.errors import ConfigurationError
-from rpcore.hints import evaluate
 from rpcore.model import MethodSpec, Parameter
 from rpcore.options import nearest
+from rpcore.scope import evaluate
 
 _EMPTY = inspect.Parameter.empty
 _POSITIONAL_ONLY = inspect.Parameter.POSITIONAL_ONLY
@@ -74,8 +74,9 @@ def _match(
     if handler is None:
         public = [name for name in dir(implementation) if not name.startswith("_")]
         raise ConfigurationError(f"is missing{nearest(spec.name, public)}")
-    if getattr(handler, "__func__", None) is spec.function:
-        raise ConfigurationError(f"is missing: only the declaration in {cls.__name__} was inherited")
+    declared_in = _protocol_of(implementation, spec.name)
+    if declared_in is not None:
+        raise ConfigurationError(f"is missing: only the declaration in {declared_in.__name__} was inherited")
     if not callable(handler):
         raise ConfigurationError(f"is no method but {handler!r}")
     if _is_generator(handler):
@@ -93,12 +94,21 @@ def _match(
     return Handler(handler, is_async)
 
 
+def _protocol_of(implementation: object, name: str) -> type | None:
+    """The Protocol whose declaration an implementation has in place of a method of its own."""
+    if name in getattr(implementation, "__dict__", {}):
+        return None
+    owner = next((base for base in type(implementation).__mro__ if name in vars(base)), None)
+    return owner if getattr(owner, "_is_protocol", False) else None
+
+
 def _is_async(handler: Callable[..., Any]) -> bool:
     while isinstance(handler, functools.partial):
         handler = handler.func
-    return inspect.iscoroutinefunction(handler) or inspect.iscoroutinefunction(
-        getattr(handler, "__call__", None)  # noqa: B004 - an object with an `async def __call__`
-    )
+    call = getattr(handler, "__call__", None)  # noqa: B004 - an object may have an `async def __call__`
+    if inspect.iscoroutinefunction(handler) or inspect.iscoroutinefunction(call):
+        return True
+    return getattr(handler, "_is_coroutine", None) is not None  # how Cython marks its own
 
 
 def _is_generator(handler: Callable[..., Any]) -> bool:

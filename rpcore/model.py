@@ -86,11 +86,7 @@ class Options:
 
     def given(self) -> dict[str, Any]:
         """The values that were given, by name."""
-        return {
-            name: value
-            for name in OPTION_NAMES
-            if (value := getattr(self, name)) is not None
-        }
+        return {name: value for name in OPTION_NAMES if (value := getattr(self, name)) is not None}
 
 
 OPTION_NAMES: tuple[str, ...] = tuple(f.name for f in dataclasses.fields(Options))

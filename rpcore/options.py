@@ -139,7 +139,7 @@ _RULES: Mapping[str, _Rule] = {
     "oneway": _flag(*_DECLARED),
     "cluster": _name(*_POLICY),
     "loadbalance": _name(*_POLICY),
-    "serialization": _name(*_POLICY),
+    "serialization": _rule(lambda value: value == "msgpack", "'msgpack', the only one spoken so far", *_POLICY),
     "weight": _rule(_integer(0, 2**31 - 1), "an int of at least 0", "interface", "export"),
     "warmup": _rule(
         lambda value: _is_number(value) and 0 <= value <= _LONGEST,
@@ -151,12 +151,13 @@ _RULES: Mapping[str, _Rule] = {
     "tag": _rule(lambda value: isinstance(value, str), "a str", "refer", "export", "call", "rule"),
     "connections": _rule(_integer(1, 1024), "an int from 1 to 1024", "interface", "refer", "rule"),
     "payload": _rule(
-        _integer(1, 2**31 - 1), "an int of bytes, at least 1", "interface", "refer", "export", "rule"
+        _integer(1, 2**28), "an int of bytes from 1 to 256 MiB", "interface", "refer", "export", "rule"
     ),
     "executes": _rule(
         _integer(0, 2**31 - 1), "an int of at least 0 (0: no limit)", *_DECLARED, "export", "rule"
     ),
-    "cancellable": _flag(*_ANYWHERE),
+    # The provider's to say: it is the handler that is cancelled.
+    "cancellable": _flag(*_DECLARED, "export"),
     "check": _flag("interface", "refer"),
 }
 
@@ -289,6 +290,8 @@ class CallOptions:
     cancellable: bool
     check: bool
     _layers: Mapping[str, str] = field(repr=False, compare=False)
+    _latest: tuple[Options, CallOptions] | None = field(default=None, init=False, repr=False, compare=False)
+    """What ``overridden`` was last asked for: the calls of one ``rpcore.options`` block ask for the same."""
 
     @property
     def retries_timeouts(self) -> bool:
@@ -305,17 +308,22 @@ class CallOptions:
 
         A deadline that follows from timeout and retries follows the new ones; one that was given stays.
         """
+        latest = self._latest
+        if latest is not None and latest[0] is over:
+            return latest[1]
         given = over.given()
         if not given:
             return self
-        # Runs per call where options are set per call: past the frozen __init__, which sets field by field.
+        # May run per call, so past the frozen __init__, which sets field by field.
         made = object.__new__(CallOptions)
         values = made.__dict__
         values.update(self.__dict__)
         values.update(given)
         values["_layers"] = {**self._layers, **dict.fromkeys(given, "call")}
+        values["_latest"] = None
         if "deadline" not in given and self._layers["deadline"] == _FOLLOWS:
             values["deadline"] = _deadline(values)
+        self.__dict__["_latest"] = (over, made)
         return made
 
 

@@ -37,8 +37,8 @@ from rpcore.class_hints import (
 )
 from rpcore.errors import ConfigurationError
 from rpcore.model import Parameter
-from rpcore.records import Record, describe, describe_exception, dto, register_adapter, wire_name
-
+from rpcore.records import Record, describe, describe_exception, register_adapter
+from rpcore.types import camel, dto
 
 _NO_NAMES: Mapping[str, Any] = types.MappingProxyType({})
 
@@ -115,14 +115,6 @@ def _rebuild(cls: type[BaseException], args: Sequence[Any]) -> BaseException:
     return error
 
 
-def camel(name: str) -> str:
-    """``user_id`` -> ``userId``; leading and trailing underscores stay."""
-    bare = name.strip("_")
-    start = name.index(bare)
-    first, *rest = bare.split("_")
-    return name[:start] + first + "".join(p[:1].upper() + p[1:] for p in rest) + name[start + len(bare) :]
-
-
 _NAMINGS: Mapping[str, Callable[[str], str]] = types.MappingProxyType({"": str, "camel": camel})
 
 _NONE, _BOOL, _INT, _FLOAT, _STR, _BYTES, _LIST, _DICT, _EXT = _codec.KINDS[:9]
@@ -187,9 +179,7 @@ def _date(cls: Any) -> _Node:
 # By name, so that a program that never uses decimal or uuid does not import them.
 _NAMED: Mapping[tuple[str, str], Callable[[Any], _Node]] = types.MappingProxyType(
     {
-        ("datetime", "datetime"): lambda cls: _Node(
-            _codec.DatetimePlan(), (cls,), frozenset({_STR, _EXT})
-        ),
+        ("datetime", "datetime"): lambda cls: _Node(_codec.DatetimePlan(), (cls,), frozenset({_STR, _EXT})),
         ("datetime", "date"): _date,
         ("datetime", "time"): lambda cls: _text(cls, cls.isoformat, cls.fromisoformat),
         ("datetime", "timedelta"): lambda cls: _text(
@@ -539,5 +529,4 @@ __all__ = [
     "compile_exception",
     "compile_type",
     "register_adapter",
-    "wire_name",
 ]

@@ -11,7 +11,7 @@ import dataclasses
 import functools
 import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rpcore import errors, filters
 from rpcore._codec import ANY, REQUIRED, ArgsPlan
@@ -26,6 +26,9 @@ from rpcore.loadbalance import build
 from rpcore.model import Instance, Invocation, Options, ServiceKey
 from rpcore.options import CallOptions, Layer, published, resolve
 from rpcore.service import InterfaceSpec
+
+if TYPE_CHECKING:
+    from rpcore.report import ServiceReport
 
 ARITY_OF_GENERIC = 64
 
@@ -64,6 +67,7 @@ class Referral:
         self.reference: Reference | None = None
         self.directory: Directory | None = None
         self.snapshot: Snapshot | None = None
+        self.closed = False
         self.on_change: Callable[[], Any] | None = None
         self._provider = Layer("provider")
         self._release: Callable[[str], None] = lambda address: None
@@ -86,6 +90,11 @@ class Referral:
     def _resolve(self, wire_name: str) -> CallOptions:
         declaration = self.spec.layer if self.spec is not None else Layer("declaration")
         return resolve(wire_name, declaration=declaration, provider=self._provider, refer=self.layer)
+
+    @property
+    def payload(self) -> int:
+        """The largest body any of its methods may send or receive."""
+        return max((options.payload for options in self.options.values()), default=self._resolve("").payload)
 
     @property
     def check(self) -> bool:
@@ -130,12 +139,41 @@ class Referral:
         if self.urls:
             self.directory.update(self.urls)
 
+    def report(self) -> ServiceReport:
+        """Counts and providers at this moment."""
+        from rpcore.report import ProviderReport, ServiceReport
+
+        reference = self.reference
+        return ServiceReport(
+            self.key,
+            calls=reference.calls if reference else 0,
+            failures=reference.failures if reference else 0,
+            retries=reference.retries if reference else 0,
+            providers=tuple(
+                ProviderReport(
+                    node.instance.address,
+                    node.weight,
+                    node.endpoint.state,
+                    node.active,
+                    node.total,
+                    node.failed,
+                )
+                for node in (self.snapshot.nodes if self.snapshot else ())
+            ),
+        )
+
     def forget(self) -> None:
         """In a forked child: drop what belongs to the parent, without IO."""
         self.directory = self.reference = self.snapshot = None
         self.callers = {}
 
     def close(self) -> None:
+        """The client was closed: no more calls, and those that wait for providers end."""
+        self.closed = True
+        for caller in self.callers.values():
+            caller.picker = None
+        if self.reference is not None:
+            self.reference.list_arrived()
         if self.directory is not None:
             self.directory.close()
             self._removed(self.directory.snapshot.nodes)
@@ -145,7 +183,9 @@ class Referral:
         """A new provider list, or weights, or availability: give every caller its picker."""
         first = self.snapshot is None
         self.snapshot = snapshot
-        provider = next((published(n.instance) for n in snapshot.nodes if _publishes(n.instance)), Layer("provider"))
+        provider = next(
+            (published(n.instance) for n in snapshot.nodes if _publishes(n.instance)), Layer("provider")
+        )
         if provider != self._provider:
             self._provider = provider
             self._decide()
@@ -162,7 +202,9 @@ class Referral:
 
     def _set_picker(self, caller: Caller, options: CallOptions) -> None:
         snapshot = self.snapshot
-        caller.picker = snapshot.picker(options.loadbalance) if snapshot is not None and snapshot.nodes else None
+        caller.picker = (
+            snapshot.picker(options.loadbalance) if snapshot is not None and snapshot.nodes else None
+        )
 
     def _configure(self) -> None:
         for name, caller in self.callers.items():
@@ -172,17 +214,22 @@ class Referral:
         caller.options = options
         caller.timeout = options.timeout
         caller.deadline = options.deadline
-        caller.retries = policies.load(options.cluster).retries(options.retries)
+        policy = policies.load(options.cluster)
+        caller.retries = policy.retries(options.retries)
+        caller.may_override_retries = policy.retries(1) > 0
         caller.idempotent = options.idempotent
         caller.retry_timeouts = options.retry_on == "dubbo"
         caller.oneway = options.oneway
-        caller.attachments = {**self.attachments, **({"dubbo.tag": options.tag} if options.tag else {})} or None
+        caller.payload = options.payload
+        caller.set_attachments({**self.attachments, **({"dubbo.tag": options.tag} if options.tag else {})})
 
     def _removed(self, nodes: Iterable[Node]) -> None:
         for node in nodes:
             self._release(node.endpoint.address)
 
-    def _no_provider(self, caller: Caller) -> errors.NoProvider:
+    def _no_provider(self, caller: Caller) -> errors.RpcError:
+        if self.closed:
+            return errors.LocalProtocolError("this client was closed")
         return errors.NoProvider(
             f"{self.key}.{caller.method}: the registry knows no provider",
             service=self.key.interface,
@@ -218,7 +265,9 @@ class Referral:
     def generic(self, method: str, arity: int) -> Callable[..., Awaitable[Any]]:
         """A caller for a method known by name only: arguments and result are plain values."""
         if arity > ARITY_OF_GENERIC:
-            raise errors.ConfigurationError(f"{self.key}.{method}: {arity} arguments, at most {ARITY_OF_GENERIC}")
+            raise errors.ConfigurationError(
+                f"{self.key}.{method}: {arity} arguments, at most {ARITY_OF_GENERIC}"
+            )
         name = f"{method}/{arity}"
         if name not in self.callers:
             assert self.reference is not None
@@ -268,6 +317,7 @@ class _Attempts:
         scope = current_scope()
         if scope is not None and scope.overrides is not None:
             options = options.overridden(scope.overrides)
+        self.options = options
         self.retries = policies.load(options.cluster).retries(options.retries)
         self.deadline = caller.engine.clock() + options.deadline
         self.made = 0
@@ -298,8 +348,10 @@ class _Attempts:
             invocation.response_attachments.update(call.reply_attachments or {})
 
 
-async def _attempt_by_attempt(caller: Caller, attempt_filters: Sequence[Filter], invocation: Invocation) -> Any:
-    """failover and failfast with filters around each attempt."""
+async def _attempt_by_attempt(
+    caller: Caller, attempt_filters: Sequence[Filter], invocation: Invocation
+) -> Any:
+    """Failover and failfast with filters around each attempt."""
     attempt = _Attempts(caller, attempt_filters, invocation)
     tried: list[Node] = []
     lines: list[str] = []
@@ -309,7 +361,11 @@ async def _attempt_by_attempt(caller: Caller, attempt_filters: Sequence[Filter],
         except errors.RpcError as error:
             now = caller.engine.clock()
             lines.append(f"{error.address}: {type(error).__name__}: {error.message}")
-            if attempt.made > attempt.retries or now >= attempt.deadline or not caller.retry_allowed(error, now):
+            if (
+                attempt.made > attempt.retries
+                or now >= attempt.deadline
+                or not caller.retry_allowed(error, now, attempt.options)
+            ):
                 if error.retry is errors.Retry.NEVER:
                     raise
                 final = final_error(caller, error, lines, attempt.retries, now >= attempt.deadline)
@@ -317,7 +373,10 @@ async def _attempt_by_attempt(caller: Caller, attempt_filters: Sequence[Filter],
 
 
 async def _actively(
-    caller: Caller, invoke: Callable[..., Awaitable[Any]], attempt_filters: Sequence[Filter], invocation: Invocation
+    caller: Caller,
+    invoke: Callable[..., Awaitable[Any]],
+    attempt_filters: Sequence[Filter],
+    invocation: Invocation,
 ) -> Any:
     """A policy that makes its attempts itself."""
     return await invoke(invocation, _Attempts(caller, attempt_filters, invocation))

@@ -14,10 +14,9 @@ import socket
 import time
 import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from types import TracebackType
-from typing import Any, Self, Unpack
+from typing import TYPE_CHECKING, Any, Self, Unpack
 
 from rpcore import errors
 from rpcore._codec import Limits
@@ -28,8 +27,12 @@ from rpcore.filters import chain, in_order
 from rpcore.loops import new_runner
 from rpcore.model import Instance, Invocation, Options, ServiceKey
 from rpcore.options import OptionValues, layer, resolve
+from rpcore.referring import open_registries
 from rpcore.service import InterfaceSpec, handlers, interface_spec
-from rpcore.transport import Listener, loop_engine
+from rpcore.transport import Listener, loop_engine, raised
+
+if TYPE_CHECKING:
+    from concurrent.futures import ThreadPoolExecutor
 
 logger = logging.getLogger("rpcore.server")
 
@@ -87,7 +90,7 @@ class Server:
         port: int = DEFAULT_PORT,
         publish_host: str | None = None,
         register: bool = True,
-        filters: Iterable[Filter] = (),
+        filters: Iterable[Filter | str] = (),
         threads: int | None = None,
         executes: int = 0,
         max_connections: int = 0,
@@ -96,8 +99,6 @@ class Server:
         send_traceback: bool = False,
         grace: float = 10.0,
     ) -> None:
-        from rpcore.client import _registries
-
         if not host.startswith("unix:") and not 0 <= port <= 65535:
             raise errors.ConfigurationError(f"Server: option 'port' must be from 0 to 65535, not {port!r}")
         self.application = application
@@ -112,7 +113,7 @@ class Server:
         self._heartbeat = heartbeat
         self._limits = limits
         self._registry_given = registry
-        self._registries = _registries(registry) if register else []
+        self._registries = open_registries(registry) if register else []
         self._gauge = Gauge("server", limit=executes, option="executes of the server")
         self._dispatch = Dispatch(send_traceback=send_traceback)
         self._exports: list[_Export] = []
@@ -134,6 +135,41 @@ class Server:
         """Where it listens: ``host:port`` or ``unix:/path``; the port is known once it has started."""
         return self.host if self.host.startswith("unix:") else f"{self.host or '*'}:{self.port}"
 
+    def configure(
+        self,
+        *,
+        registry: str | Registry | Sequence[str | Registry] | None = None,
+        application: str | None = None,
+        host: str | None = None,
+        port: int | None = None,
+        register: bool | None = None,
+    ) -> None:
+        """Replace what the constructor was given, for whoever deploys a server that somebody else wrote.
+
+        Only what is not None is replaced.
+
+        Raises:
+            ConfigurationError: a value is wrong, or the server has started.
+        """
+        if self._listener is not None:
+            raise errors.ConfigurationError(f"{self!r}: configure before the server starts")
+        if port is not None and not 0 <= port <= 65535:
+            raise errors.ConfigurationError(f"Server: option 'port' must be from 0 to 65535, not {port!r}")
+        if registry is not None:
+            self._registry_given = registry
+        if application is not None:
+            self.application = application
+        if host is not None:
+            self.host = host
+        if port is not None:
+            self.port = port
+        if self.host.startswith("unix:"):
+            self.port = 0
+        if register is not None:
+            self.register = register
+        if registry is not None or register is not None:
+            self._registries = open_registries(self._registry_given) if self.register else []
+
     # --- exports -------------------------------------------------------------------------------------
 
     def export(
@@ -143,7 +179,7 @@ class Server:
         *,
         group: str | None = None,
         version: str | None = None,
-        filters: Iterable[Filter] = (),
+        filters: Iterable[Filter | str] = (),
         methods: Mapping[str, OptionValues] | None = None,
         **options: Unpack[OptionValues],
     ) -> None:
@@ -164,7 +200,9 @@ class Server:
         """
         spec = interface_spec(interface)
         if spec.blocking:
-            raise errors.ConfigurationError(f"export({spec.cls.__name__}): export the interface, not its blocking view")
+            raise errors.ConfigurationError(
+                f"export({spec.cls.__name__}): export the interface, not its blocking view"
+            )
         spec.resolve()
         where = f"export({spec.cls.__name__})"
         given = layer("export", options, methods, place="export", where=where, wire_names=spec.wire_names)
@@ -224,6 +262,7 @@ class Server:
                     errors=_most_derived_first(method.errors),
                     gauge=Gauge(f"{export.key}.{wire_name}", limit=own, parent=export.gauge),
                     cancellable=options.cancellable,
+                    payload=options.payload,
                 )
             )
 
@@ -233,9 +272,13 @@ class Server:
         async def call(*arguments: Any) -> Any:
             loop = asyncio.get_running_loop()
             if self._pool is None:
+                from concurrent.futures import ThreadPoolExecutor
+
                 self._pool = ThreadPoolExecutor(self._threads, thread_name_prefix="rpcore handler")
             run = contextvars.copy_context().run
-            return await loop.run_in_executor(self._pool, run, _unless_expired, current_scope(), function, arguments)
+            return await loop.run_in_executor(
+                self._pool, run, _unless_expired, current_scope(), function, arguments
+            )
 
         return call
 
@@ -263,7 +306,7 @@ class Server:
                 loop_engine(loop),
                 self._dispatch,
                 heartbeat=self._heartbeat,
-                limits=self._limits,
+                limits=raised(self._limits, max(entry.payload for e in self._exports for entry in e.entries)),
                 max_connections=self._max_connections,
             )
             stack.push_async_callback(self._close_listener)
@@ -367,30 +410,38 @@ class Server:
     async def serve(self) -> None:
         """Start, and serve until ``stop`` is called or SIGTERM or SIGINT arrives; a second signal ends at once."""
         loop = asyncio.get_running_loop()
-        await self.start()
-        assert self._stopped is not None
-        stopping: asyncio.Task[StopReport] | None = None
+        asked = asyncio.Event()
 
         def on_signal(number: int) -> None:
-            nonlocal stopping
-            if stopping is not None:
+            if asked.is_set():
                 logger.warning("second %s: ending at once", signal.Signals(number).name)
                 os._exit(128 + number)
-            stopping = loop.create_task(self.stop(), name="rpcore stop")
+            asked.set()
 
+        async def stop_when_asked() -> None:
+            await asked.wait()
+            await self.stop()
+
+        # Before the start: whoever sees us registered may already send a signal.
         handled = []
         for number in (signal.SIGTERM, signal.SIGINT):
             with contextlib.suppress(NotImplementedError, RuntimeError, ValueError):
                 loop.add_signal_handler(number, on_signal, number)
                 handled.append(number)
+        stopping: asyncio.Task[None] | None = None
         try:
+            await self.start()
+            assert self._stopped is not None
+            stopping = loop.create_task(stop_when_asked(), name="rpcore stop")
             await self._stopped.wait()
-            if stopping is not None:
+            if asked.is_set():
                 await stopping
         finally:
+            if stopping is not None:
+                stopping.cancel()
             for number in handled:
                 loop.remove_signal_handler(number)
-            if not self._stopping:
+            if self._listener is not None and not self._stopping:
                 await self.stop(0)
 
     def run(self, *, workers: int = 1) -> None:
@@ -401,7 +452,7 @@ class Server:
         """
         if workers != 1:
             raise errors.ConfigurationError(
-                f"run(workers={workers}): only workers=1 is supported yet; start several processes with the same exports"
+                f"run(workers={workers}): only workers=1 is supported yet; start several servers with the same exports"
             )
         with new_runner() as runner:
             runner.run(self.serve())
@@ -416,7 +467,9 @@ class Server:
 
     def __del__(self) -> None:
         if getattr(self, "_listener", None) is not None:
-            warnings.warn(f"{self!r} was not stopped; use async with or await stop()", ResourceWarning, stacklevel=2)
+            warnings.warn(
+                f"{self!r} was not stopped; use async with or await stop()", ResourceWarning, stacklevel=2
+            )
 
 
 @dataclass(slots=True)
@@ -481,7 +534,10 @@ def _filtered(
             return await invoker(invocation)
         finally:
             if invocation.response_attachments:
-                request.reply_attachments = {**(request.reply_attachments or {}), **invocation.response_attachments}
+                request.reply_attachments = {
+                    **(request.reply_attachments or {}),
+                    **invocation.response_attachments,
+                }
 
     return serve
 
@@ -491,8 +547,10 @@ def _most_derived_first(plans: Iterable[Any]) -> tuple[Any, ...]:
 
 
 def _is_factory(implementation: object) -> bool:
-    return inspect.isclass(implementation) or inspect.isfunction(implementation) or isinstance(
-        implementation, functools.partial
+    return (
+        inspect.isclass(implementation)
+        or inspect.isfunction(implementation)
+        or isinstance(implementation, functools.partial)
     )
 
 

@@ -7,18 +7,20 @@ class's own ``__dict__``. What needs types is made later and once: ``resolve()``
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from types import FrameType
 from typing import Any, TypeVar, Unpack, overload
 
-from rpcore._codec import ArgsPlan, Plan
+from rpcore._codec import ArgsPlan, ExceptionPlan, Plan
+from rpcore.abc import Filter
 from rpcore.declaration import (
     METHOD_KEY,
     STREAMS,
     MethodMark,
     business_exceptions,
+    filter_tuple,
     read_methods,
     read_view,
     require_name,
@@ -26,10 +28,9 @@ from rpcore.declaration import (
 )
 from rpcore.errors import CodecError, ConfigurationError
 from rpcore.handlers import Handler, match_handlers
-from rpcore.hints import Scope, declaring_frame, is_stream
 from rpcore.model import MethodSpec, Options, Parameter, ServiceKey
 from rpcore.options import Layer, OptionValues, validate
-from rpcore.plan import ExceptionPlan, compile_args, compile_exception, compile_type
+from rpcore.scope import Scope, declaring_frame, is_stream, without_annotated
 from rpcore.stubs import make_stub_class
 
 C = TypeVar("C", bound=type)
@@ -63,6 +64,7 @@ class InterfaceSpec:
         methods: in the order of definition, those of bases first.
         options: of the whole interface.
         raises: business exceptions of every method.
+        filters: around every call, on both sides, outermost first.
         naming: the naming convention of methods and of DTOs that name none.
         blocking: whether this is a blocking view.
         of: the interface a blocking view belongs to, else None.
@@ -75,6 +77,7 @@ class InterfaceSpec:
         methods: tuple[MethodSpec, ...],
         options: Options,
         raises: tuple[type[Exception], ...],
+        filters: tuple[Filter | str, ...],
         naming: str,
         of: InterfaceSpec | None,
         frame: FrameType | None,
@@ -84,6 +87,7 @@ class InterfaceSpec:
         self.methods = methods
         self.options = options
         self.raises = raises
+        self.filters = filters
         self.naming = naming
         self.of = of
         self._frame = frame  # of the function that declared the class; only until the hints are resolved
@@ -133,10 +137,10 @@ class InterfaceSpec:
         return self._resolved
 
     def _compile(self, method: MethodSpec, scope: Scope) -> ResolvedMethod:
+        from rpcore.plan import compile_args, compile_type  # loaded when something is compiled, not with rpcore
+
         where = f"{self.cls.__name__}.{method.name}"
         parameters, returns = self._hints(method, scope)
-        for parameter in parameters:
-            self._compiled(f"{where}: parameter {parameter.name!r}", compile_type, parameter.hint)
         args = self._compiled(where, compile_args, parameters)
         for parameter, plan in zip(parameters, args.plans, strict=True):
             self._check_default(f"{where}: parameter {parameter.name!r}", parameter, plan)
@@ -156,11 +160,11 @@ class InterfaceSpec:
         where = f"{self.cls.__name__}.{view.name}"
         parameters, returns = self._hints(view, scope)
         for ours, theirs in zip(parameters, method.parameters, strict=True):
-            if ours.hint != theirs.hint:
+            if without_annotated(ours.hint) != without_annotated(theirs.hint):
                 raise ConfigurationError(
                     f"{where}: parameter {ours.name!r} is {ours.hint!r}, but {theirs.hint!r} in the interface"
                 )
-        if returns != method.returns:
+        if without_annotated(returns) != without_annotated(method.returns):
             raise ConfigurationError(f"{where}: returns {returns!r}, but {method.returns!r} in the interface")
         return replace(method, spec=view)
 
@@ -179,6 +183,8 @@ class InterfaceSpec:
         return tuple(parameters), returns
 
     def _exceptions(self, method: MethodSpec, where: str) -> tuple[ExceptionPlan, ...]:
+        from rpcore.plan import compile_exception
+
         plans: dict[str, ExceptionPlan] = {}
         for cls in method.raises:
             plan = self._compiled(f"{where}: raises {cls.__name__}", compile_exception, cls)
@@ -214,6 +220,7 @@ def interface(
     group: str = "",
     naming: str = "",
     raises: tuple[type[Exception], ...] = (),
+    filters: Iterable[Filter | str] = (),
     **options: Unpack[OptionValues],
 ) -> Callable[[C], C]: ...
 @overload
@@ -226,13 +233,15 @@ def interface(
     group: str = "",
     naming: str | None = None,
     raises: tuple[type[Exception], ...] = (),
+    filters: Iterable[Filter | str] = (),
     of: Callable[..., object] | None = None,
     **options: Any,
 ) -> Callable[[C], C]:
     """Declare a Protocol as a remote interface, or as the blocking view of one.
 
     A declared base contributes its methods and, where nothing is given here, its naming and options; its
-    exceptions are added. The class itself is returned, unchanged for type checkers and ``isinstance``.
+    exceptions and filters are added. The class itself is returned; type checkers and ``isinstance`` see no
+    change.
 
     Args:
         name: its name on the wire, such as ``"org.demo.UserService"``.
@@ -240,6 +249,7 @@ def interface(
         group: only the same group is called; ``""`` when unset.
         naming: ``"camel"`` says ``findAll`` and ``userId`` on the wire; ``""`` keeps the names.
         raises: business exceptions of every method.
+        filters: around every call of it, on both sides (see ``rpcore.filters``).
         of: the interface that this class of ``def`` methods is a view of; excludes everything else.
         options: policy for every method: timeout, retries and the others of ``rpcore.model.Options``.
 
@@ -247,7 +257,7 @@ def interface(
         ConfigurationError: when the class is decorated; the message names interface, method, parameter.
     """
     if of is not None:
-        if name is not None or version or group or naming is not None or raises or options:
+        if name is not None or version or group or naming is not None or raises or filters or options:
             raise ConfigurationError(
                 "@rpcore.interface(of=...) takes nothing else: a view has what its interface has"
             )
@@ -271,6 +281,7 @@ def interface(
         all_raises = dict.fromkeys(business_exceptions(raises, where))
         for base in bases:
             all_raises.update(dict.fromkeys(base.raises))
+        own_filters = filter_tuple(filters, where)
         convention = naming if naming is not None else bases[0].naming if bases else ""
         spec = InterfaceSpec(
             cls=cls,
@@ -278,6 +289,9 @@ def interface(
             methods=read_methods(cls, naming=convention, raises=tuple(all_raises), blocking=False),
             options=own_options,
             raises=tuple(all_raises),
+            filters=tuple(
+                dict.fromkeys((*(f for base in reversed(bases) for f in base.filters), *own_filters))
+            ),
             naming=convention,
             of=None,
             frame=declaring_frame(1),
@@ -301,6 +315,7 @@ def _declare_view(cls: C, of: Callable[..., object], frame: FrameType | None) ->
         methods=read_view(cls, declared.methods, declared.cls),
         options=declared.options,
         raises=declared.raises,
+        filters=declared.filters,
         naming=declared.naming,
         of=declared,
         frame=frame,

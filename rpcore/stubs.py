@@ -17,6 +17,16 @@ from typing import Any
 from rpcore.model import MethodSpec
 
 
+class _Dots:
+    """Stands in a parameter list for a default that is no literal."""
+
+    def __repr__(self) -> str:
+        return "..."
+
+
+_DOTS = _Dots()
+
+
 def make_stub_class(cls: type, key: str, methods: Sequence[MethodSpec]) -> type[Any]:
     """The stub class of the interface ``cls``, a subclass of it.
 
@@ -82,7 +92,7 @@ def _parameters(signature: inspect.Signature) -> str:
     parameters = [
         parameter.replace(
             annotation=empty,
-            default=parameter.default if _is_literal(parameter.default) else ...,
+            default=parameter.default if _is_literal(parameter.default) else _DOTS,
         )
         for parameter in signature.parameters.values()
     ]

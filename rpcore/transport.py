@@ -11,13 +11,12 @@ import contextlib
 import contextvars
 import logging
 import os
-import random
 import socket
 import sys
 import time
 import weakref
 from collections.abc import Callable, Coroutine
-from typing import Any
+from typing import Any, cast
 
 from rpcore import errors
 from rpcore._codec import Limits
@@ -38,14 +37,17 @@ RECONNECT_LAST = 10.0
 
 _engines: weakref.WeakSet[Engine] = weakref.WeakSet()
 _protocols: weakref.WeakSet[_Protocol] = weakref.WeakSet()
+_listeners: weakref.WeakSet[Listener] = weakref.WeakSet()
 
 
 def _after_fork_in_child() -> None:
-    """Only drop what belongs to the parent: no IO on the loop, no locks. Sockets are closed, not shut down."""
+    """Drop what belongs to the parent: no IO on the loop, no locks; sockets are closed, not shut down."""
     for engine in list(_engines):
         engine.disown()
     for protocol in list(_protocols):
         protocol.close_descriptor()
+    for listener in list(_listeners):
+        listener.close_descriptors()
 
 
 if hasattr(os, "register_at_fork"):
@@ -60,7 +62,7 @@ def loop_engine(loop: asyncio.AbstractEventLoop) -> Engine:
         nonlocal timer
         if timer is not None:
             timer.cancel()
-        # Half a millisecond more, because loops round to milliseconds and a wake-up just before the slot is wasted.
+        # Half a millisecond more: loops round to milliseconds, and a wake-up just before the slot is wasted.
         timer = loop.call_later(max(when - time.monotonic(), 0.0) + 0.0005, engine.advance)
 
     def create_task(worker: Coroutine[Any, Any, Any]) -> asyncio.Task[Any]:
@@ -87,13 +89,13 @@ class _Protocol(asyncio.BufferedProtocol):
         self.transport: asyncio.Transport | None = None
         self._on_made = on_made
         # Bound straight to C: these two run for every read.
-        self.get_buffer = connection.get_buffer  # type: ignore[method-assign]
-        self.buffer_updated = connection.buffer_updated  # type: ignore[method-assign]
+        self.get_buffer = connection.get_buffer  # type: ignore[method-assign, assignment]
+        self.buffer_updated = connection.buffer_updated  # type: ignore[method-assign, assignment]
         self.pause_writing = connection.pause_writing  # type: ignore[method-assign]
         self.resume_writing = connection.resume_writing  # type: ignore[method-assign]
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
+        transport = cast(asyncio.Transport, transport)  # uvloop's is one by its methods only
         self.transport = transport
         transport.set_write_buffer_limits(high=WRITE_HIGH_WATER)
         sock = transport.get_extra_info("socket")
@@ -133,8 +135,19 @@ class _Protocol(asyncio.BufferedProtocol):
         """In a forked child: give up our copy of the socket without a word to the peer."""
         sock = self.transport.get_extra_info("socket") if self.transport is not None else None
         if sock is not None:
-            with contextlib.suppress(OSError):
-                os.close(sock.fileno())
+            _give_up(sock)
+
+
+def _give_up(sock: Any) -> None:
+    """Close a forked child's copy of a socket.
+
+    Another file takes its number, because whatever was inherited with it will close that number once more.
+    """
+    if sock.fileno() >= 0:
+        with contextlib.suppress(OSError):
+            null = os.open(os.devnull, os.O_RDWR)
+            os.dup2(null, sock.fileno())
+            os.close(null)
 
 
 def _tune(sock: socket.socket) -> None:
@@ -142,6 +155,22 @@ def _tune(sock: socket.socket) -> None:
         if sock.family in (socket.AF_INET, socket.AF_INET6):
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+
+
+def _jitter(low: float, high: float) -> float:
+    import random  # not worth its import time before something has to be spread
+
+    return random.uniform(low, high)
+
+
+def raised(limits: Limits | None, payload: int) -> Limits:
+    """``limits`` with room for bodies of ``payload`` bytes, because an option of a service asks for more."""
+    limits = limits if limits is not None else Limits()
+    if payload <= limits.payload:
+        return limits
+    return Limits(
+        payload=payload, depth=limits.depth, count=limits.count, memory=max(limits.memory, 8 * payload)
+    )
 
 
 def parse_address(address: str) -> tuple[str, int]:
@@ -238,11 +267,12 @@ class Pool:
         address = endpoint.address
         if self._closed or self.endpoints.get(address) is not endpoint:
             self._loop.call_soon(
-                endpoint.connect_failed, errors.ConnectError(f"{address}: no longer a provider", address=address)
+                endpoint.connect_failed,
+                errors.ConnectError(f"{address}: no longer a provider", address=address),
             )
             return
         tasks = self._dialling.setdefault(address, set())
-        if tasks:
+        if any(not task.done() for task in tasks):  # done ones leave the set a turn of the loop later
             return
         attempt, _ = self._retry.get(address, (0, None))
         self._forget_retry(address)
@@ -267,7 +297,7 @@ class Pool:
             limits=self.limits,
             events=self,
             flush_frames=CLIENT_FLUSH_FRAMES,
-            first_id=random.getrandbits(31),
+            first_id=int.from_bytes(os.urandom(4)) >> 1,
         )
         protocol = _Protocol(connection)
         hello = self._hellos[connection] = self._loop.create_future()
@@ -319,7 +349,7 @@ class Pool:
         attempt, handle = self._retry.get(address, (0, None))
         if handle is not None:
             return
-        pause = min(RECONNECT_FIRST * 2**attempt, RECONNECT_LAST) * random.uniform(0.5, 1.5)
+        pause = min(RECONNECT_FIRST * 2**attempt, RECONNECT_LAST) * _jitter(0.5, 1.5)
         handle = self._loop.call_later(pause, self._redial, endpoint)
         self._retry[address] = (min(attempt + 1, 16), handle)
 
@@ -371,7 +401,7 @@ class Pool:
 
     def _schedule_beat(self) -> None:
         interval = max(min(self.heartbeat / 3, 1.0), 0.05)
-        self._beat = self._loop.call_later(interval * random.uniform(0.9, 1.1), self._check)
+        self._beat = self._loop.call_later(interval * _jitter(0.9, 1.1), self._check)
 
     def _check(self) -> None:
         self._beat = None
@@ -397,7 +427,9 @@ class Pool:
         protocols = list(self._protocols.items())
         self._protocols.clear()
         for connection, (_, protocol) in protocols:
-            connection.close(errors.ConnectionLost(f"{connection.peer}: the client was closed", address=connection.peer))
+            connection.close(
+                errors.ConnectionLost(f"{connection.peer}: the client was closed", address=connection.peer)
+            )
             protocol.close()
         for endpoint in self.endpoints.values():
             endpoint.connect_failed(errors.ConnectError("the client was closed", address=endpoint.address))
@@ -430,8 +462,9 @@ class Listener:
         self.max_connections = max_connections
         self.connections: dict[Connection, _Protocol] = {}
         self.refused = 0
+        self.going_away = False
         self.draining = False
-        self._servers: list[asyncio.AbstractServer] = []
+        self._servers: list[asyncio.Server] = []
         self._idle: asyncio.Event | None = None
         self._loop = asyncio.get_running_loop()
         self._beat: asyncio.TimerHandle | None = None
@@ -450,18 +483,26 @@ class Listener:
                 server = await self._loop.create_unix_server(self._accepted, path, backlog=backlog)
                 self._unix_paths.append((path, os.stat(path).st_ino))
             else:
-                server = await self._loop.create_server(
-                    self._accepted, host or None, port, backlog=backlog, reuse_address=True
-                )
+                sock = _listening_socket(host, port, backlog)
+                server = await self._loop.create_server(self._accepted, sock=sock, backlog=backlog)
                 port = server.sockets[0].getsockname()[1]
         except OSError as error:
             where = host if host.startswith("unix:") else f"{host or '*'}:{port}"
             hint = "; another process listens there" if error.errno == 98 or "in use" in str(error) else ""
-            raise errors.ConfigurationError(f"cannot listen on {where}: {error.strerror or error}{hint}") from error
+            raise errors.ConfigurationError(
+                f"cannot listen on {where}: {error.strerror or error}{hint}"
+            ) from error
         self._servers.append(server)
+        _listeners.add(self)
         self._schedule_beat()
         self.engine.spawn_workers(2)
         return port
+
+    def close_descriptors(self) -> None:
+        """In a forked child: a child that outlives its parent must not keep the parent's port in use."""
+        for server in self._servers:
+            for sock in server.sockets:
+                _give_up(sock)
 
     def _accepted(self) -> _Protocol:
         connection = Connection(
@@ -482,12 +523,17 @@ class Listener:
         if self.max_connections and len(self.connections) >= self.max_connections:
             self.refused += 1
             logger.warning(
-                "%s: refused, %d connections are open (option: max_connections)", connection.peer, len(self.connections)
+                "%s: refused, %d connections are open (option: max_connections)",
+                connection.peer,
+                len(self.connections),
             )
             protocol.abort()
             return
+        connection.draining = self.draining  # it may have begun since the connection was accepted
         connection.set_flow(protocol.transport.pause_reading, protocol.transport.resume_reading)
         self.connections[connection] = protocol
+        if self.going_away:
+            connection.send_readonly()
 
     # --- what connections tell -----------------------------------------------------------------------
 
@@ -533,7 +579,8 @@ class Listener:
     # --- the end, in the order Server.stop uses ------------------------------------------------------
 
     def send_readonly(self) -> None:
-        """Tell every consumer to send its next calls elsewhere."""
+        """Tell every consumer to send its next calls elsewhere, those that connect from now on too."""
+        self.going_away = True
         for connection in list(self.connections):
             connection.send_readonly()
             connection.flush()
@@ -595,9 +642,25 @@ def _serving(worker: Worker) -> bool:
     return worker.serving
 
 
+def _listening_socket(host: str, port: int, backlog: int) -> socket.socket:
+    """One socket for one port. On all interfaces it takes IPv4 and IPv6, where two sockets with port 0 would
+    get two ports.
+    """
+    if not host and socket.has_dualstack_ipv6():
+        return socket.create_server(("", port), family=socket.AF_INET6, backlog=backlog, dualstack_ipv6=True)
+    if not host:
+        return socket.create_server(("", port), backlog=backlog)
+    family, _, _, _, address = socket.getaddrinfo(
+        host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+    )[0]
+    return socket.create_server(address[:2], family=family, backlog=backlog)
+
+
 def _peer_name(transport: asyncio.Transport) -> str:
     name = transport.get_extra_info("peername")
     if isinstance(name, tuple):
+        if name[0].startswith("::ffff:"):  # an IPv4 peer on a dual-stack socket
+            return f"{name[0][7:]}:{name[1]}"
         return f"[{name[0]}]:{name[1]}" if ":" in name[0] else f"{name[0]}:{name[1]}"
     return f"unix:{transport.get_extra_info('sockname') or ''}"
 

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import collections.abc
 import enum
+import functools
 import gc
+import re
 import sys
+import types
 import weakref
 from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Generic, Protocol, TypeVar, runtime_checkable
 
 import pytest
@@ -261,6 +265,20 @@ def test_pep_695_generics_are_filled_in() -> None:
     assert get.parameters[0].hint is scope["Key"]
 
 
+def test_the_documentation_is_true(monkeypatch: pytest.MonkeyPatch) -> None:
+    text = (Path(__file__).parent.parent / "docs" / "declarations.md").read_text()
+    module = types.ModuleType("documented")
+    monkeypatch.setitem(sys.modules, module.__name__, module)
+    for block in re.findall(r"```python\n(.*?)```", text, re.DOTALL):
+        exec(block, vars(module))
+    module.test_api()
+    for name in ("UserService", "UserRepository", "UserServiceSync"):
+        check(getattr(module, name))
+    find, find_all = interface_spec(module.UserService).resolve()
+    assert (find.spec.wire_name, find_all.spec.wire_name) == ("find", "findAll")
+    assert find_all.errors[0].loads(find_all.errors[0].dumps(module.NotFound(7))).user_id == 7
+
+
 # --- what is refused when the class is made --------------------------------------------------------
 
 
@@ -298,6 +316,7 @@ def generator(self: Any) -> Iterator[int]:
         (property(plain), "Demo.find: a property cannot be remote"),
         (staticmethod(no_self), "Demo.find: a staticmethod cannot be remote"),
         (classmethod(no_return), "Demo.find: a classmethod cannot be remote"),
+        (functools.partial(no_self), "Demo.find: a method is a function written with `async def`"),
     ],
 )
 def test_methods_that_cannot_be_remote(body: Any, message: str) -> None:
@@ -317,6 +336,9 @@ async def fine(self: Any) -> None: ...
         ({"naming": "kebab"}, "Demo: unknown naming 'kebab' (known: 'camel')"),
         ({"version": "1 0"}, "Demo: version must be text without spaces"),
         ({"group": "a/b"}, "Demo: group must be text without spaces and none of /"),
+        ({"filters": 5}, "Demo: filters takes a tuple of filters or their names, not 5"),
+        ({"filters": "audit"}, "Demo: filters takes a tuple of filters or their names, not 'audit'"),
+        ({"filters": (5,)}, "Demo: filters takes a tuple of filters or their names, not (5,)"),
         ({"raises": NotFound}, "Demo: raises takes a tuple of exception classes, not <class"),
         ({"raises": (int,)}, "Demo: raises: <class 'int'> is not a class derived from Exception"),
         ({"raises": (KeyboardInterrupt,)}, "Demo: raises: <class 'KeyboardInterrupt'> is not a class"),
@@ -404,7 +426,9 @@ def test_only_protocols_are_interfaces() -> None:
     class Derived(UserService):
         pass
 
-    assert refusal(lambda: interface("demo.Plain")(Plain)).startswith("Plain: an interface must be a Protocol")
+    assert refusal(lambda: interface("demo.Plain")(Plain)).startswith(
+        "Plain: an interface must be a Protocol"
+    )
     assert refusal(lambda: interface("demo.Derived")(Derived)).startswith("Derived: an interface must be")
     assert refusal(lambda: interface("demo.F")(no_self)).startswith("@rpcore.interface decorates a class")  # type: ignore[type-var]
     assert refusal(lambda: interface_spec(Plain)) == (
@@ -442,12 +466,16 @@ def test_hints_without_a_form_on_the_wire() -> None:
     assert refusal(declare(giving).resolve).startswith("Demo.find: return: ")
 
 
-@pytest.mark.parametrize("hint", [AsyncIterator[int], collections.abc.AsyncGenerator[int, None], Iterator[int]])
+@pytest.mark.parametrize(
+    "hint", [AsyncIterator[int], collections.abc.AsyncGenerator[int, None], Iterator[int]]
+)
 def test_streams_in_hints(hint: Any) -> None:
     async def find(self: Any, items: Any) -> Any: ...
 
     find.__annotations__.update(items=hint)
-    assert refusal(declare(find).resolve).startswith("Demo.find: parameter 'items': streams are not supported")
+    assert refusal(declare(find).resolve).startswith(
+        "Demo.find: parameter 'items': streams are not supported"
+    )
     find.__annotations__.update(items=int) or find.__annotations__.update({"return": hint})
     assert refusal(declare(find).resolve).startswith("Demo.find: return: streams are not supported")
 

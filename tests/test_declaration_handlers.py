@@ -138,6 +138,16 @@ class Inherited(Users):
         return User(user_id)
 
 
+@interface(of=Users)
+class UsersSync(Protocol):
+    def rename(self, user_id: int, name: str) -> User: ...
+
+
+class InheritedView(UsersSync):
+    async def find(self, user_id: int, *, deep: bool = False) -> User | None:
+        return None
+
+
 class TooFew(Base):
     def rename(self, user_id: int) -> User:  # type: ignore[override]
         return User(user_id)
@@ -196,10 +206,23 @@ class NoMethod(Base):
     ("implementation", "message"),
     [
         (Inherited(), "Inherited.find: is missing: only the declaration in Users was inherited"),
+        (
+            InheritedView(),
+            "InheritedView.rename: is missing: only the declaration in UsersSync was inherited",
+        ),
         (TooFew(), "TooFew.rename: takes (user_id), but (user_id, name) is declared: no place for 'name'"),
-        (TooMany(), "TooMany.rename: takes (user_id, name, reason), but (user_id, name) is declared: nothing"),
-        (OtherOrder(), "OtherOrder.rename: takes (name, user_id), but (user_id, name) is declared: 'name' is in"),
-        (OtherName(), "OtherName.rename: takes (uid, name), but (user_id, name) is declared: no place for 'user"),
+        (
+            TooMany(),
+            "TooMany.rename: takes (user_id, name, reason), but (user_id, name) is declared: nothing",
+        ),
+        (
+            OtherOrder(),
+            "OtherOrder.rename: takes (name, user_id), but (user_id, name) is declared: 'name' is in",
+        ),
+        (
+            OtherName(),
+            "OtherName.rename: takes (uid, name), but (user_id, name) is declared: no place for 'user",
+        ),
         (NoKeyword(), "NoKeyword.find: takes (user_id), but (user_id, *, deep=False) is declared: no place"),
         (OtherHint(), "OtherHint.rename: parameter 'user_id' is str, but int is declared"),
         (Narrower(), "Narrower.find: parameter 'deep' is typing.Literal['yes'], but bool is declared"),

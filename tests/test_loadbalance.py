@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
+from typing import Any
+
 import pytest
-from balancing import make_nodes, order
+from balancing import instance, make_nodes, order
 
 from rpcore import loadbalance
 from rpcore._core import LeastActivePicker, Node, PythonPicker, RandomPicker, RoundRobinPicker
@@ -60,3 +64,16 @@ def test_a_policy_in_python() -> None:
     assert second.pick() is b
     assert second.pick_other([b]) is a
     assert loadbalance.build(sticky, (a, c), previous=second).pick() is a
+
+
+def test_the_example_of_the_documentation() -> None:
+    text = (Path(__file__).parent.parent / "docs" / "loadbalance.md").read_text()
+    example = re.search(r"```python\n(import itertools\n.*?)```", text, re.DOTALL)
+    assert example is not None
+    names: dict[str, Any] = {}
+    exec(example[1], names)
+    zones = ["a", "b", "a", "b"]
+    nodes = tuple(Node(instance(i, params={"zone": zone})) for i, zone in enumerate(zones))
+    assert order(loadbalance.build(names["nearest"], nodes), 4) == [0, 2, 0, 2]
+    picker = loadbalance.build(names["nearest"], nodes[1:2])
+    assert picker.pick() is nodes[1]

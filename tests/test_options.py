@@ -34,7 +34,7 @@ BOTH = {
     "oneway": True,
     "cluster": "failfast",
     "loadbalance": "leastactive",
-    "serialization": "hessian2",
+    "serialization": "msgpack",
     "weight": 0,
     "warmup": 0,
     "tag": "gray",
@@ -67,19 +67,19 @@ def given_for(place: Place) -> dict[str, Any]:
 def test_every_option_is_known_everywhere_the_same() -> None:
     assert tuple(BOTH) == OPTION_NAMES == tuple(get_type_hints(OptionValues))
     assert {name for place in PLACES for name in given_for(place)} == set(OPTION_NAMES)
-    fields = {field.name for field in dataclasses.fields(CallOptions)} - {"_layers"}
+    fields = {field.name for field in dataclasses.fields(CallOptions)} - {"_layers", "_latest"}
     assert fields == set(OPTION_NAMES)
     assert {*DEFAULTS.given(), "deadline"} == fields
 
 
 def test_where_options_mean_something() -> None:
-    anywhere = {"timeout", "deadline", "retries", "idempotent", "retry_on", "cancellable"}
+    anywhere = {"timeout", "deadline", "retries", "idempotent", "retry_on"}
     policy = anywhere | {"cluster", "loadbalance", "serialization"}
     assert set(given_for("call")) == anywhere | {"tag"}
-    assert set(given_for("method")) == policy | {"oneway", "executes"}
+    assert set(given_for("method")) == policy | {"oneway", "executes", "cancellable"}
     assert set(given_for("interface")) == set(OPTION_NAMES) - {"tag"}
     assert set(given_for("refer")) == policy | {"tag", "connections", "payload", "check"}
-    assert set(given_for("export")) == policy | {"tag", "weight", "warmup", "payload", "executes"}
+    assert set(given_for("export")) == policy | {"tag", "weight", "warmup", "payload", "executes", "cancellable"}
 
 
 @pytest.mark.parametrize("place", PLACES)
@@ -91,16 +91,20 @@ def test_good_values_pass_unchanged(place: Place) -> None:
 @pytest.mark.parametrize(
     ("name", "value", "expected"),
     [
-        *(("timeout", v, "a number of seconds above 0") for v in (0, -1, math.nan, math.inf, "1", True, None, 3e6)),
+        *(
+            ("timeout", v, "a number of seconds above 0")
+            for v in (0, -1, math.nan, math.inf, "1", True, None, 3e6)
+        ),
         *(("deadline", v, "a number of seconds above 0") for v in (0.0, math.inf)),
         *(("retries", v, "an int from 0 to 1000") for v in (-1, 1.0, True, "2", 1001)),
         *(("idempotent", v, "True or False") for v in (0, 1, "yes", None)),
         *(("retry_on", v, "'safe' or 'dubbo'") for v in ("java", True)),
         *(("cluster", v, "a name") for v in ("", 5, None)),
+        *(("serialization", v, "'msgpack'") for v in ("hessian2", 29)),
         *(("weight", v, "an int of at least 0") for v in (-1, 1.5, 2**31)),
         *(("warmup", v, "a number of seconds of at least 0") for v in (-0.1, math.nan)),
         *(("connections", v, "an int from 1 to 1024") for v in (0, 1025)),
-        *(("payload", v, "an int of bytes, at least 1") for v in (0, 2**31)),
+        *(("payload", v, "an int of bytes from 1 to 256 MiB") for v in (0, 2**28 + 1)),
         *(("executes", v, "an int of at least 0 (0: no limit)") for v in (-1, False)),
     ],
 )
@@ -239,6 +243,9 @@ def test_overriding_leaves_the_original_alone() -> None:
     assert (options.timeout, options.tag) == (1.0, "")
     assert over.overridden(Options(retries=0)).sources["timeout"] == (5.0, "call")
     assert options.overridden(Options()) is options
+    same = Options(timeout=5.0)
+    assert options.overridden(same) is options.overridden(same)
+    assert options.overridden(same) == over.overridden(Options(tag=""))
     with pytest.raises(dataclasses.FrozenInstanceError):
         over.timeout = 1.0  # type: ignore[misc]
 
@@ -260,7 +267,9 @@ option_sets = st.fixed_dictionaries(
 
 
 @given(option_sets, option_sets, option_sets)
-def test_an_overridden_value_is_what_resolving_with_it_gives(low: Options, high: Options, call: Options) -> None:
+def test_an_overridden_value_is_what_resolving_with_it_gives(
+    low: Options, high: Options, call: Options
+) -> None:
     layers = {"declaration": Layer("declaration", low), "refer": Layer("refer", methods={"find": high})}
     assert resolve("find", **layers).overridden(call) == resolve("find", **layers, call=call)
     merged = {**DEFAULTS.given(), **low.given(), **high.given(), **call.given()}

@@ -260,7 +260,18 @@ def test_another_node_leaves_no_trace() -> None:
     nodes = make_nodes([10**6, 1])
     picker = RandomPicker(nodes, seed=11)
     assert picker.pick_other([nodes[0]]) is nodes[1]
+    with pytest.raises(TypeError):
+        picker.pick_other([nodes[0], "10.0.0.1:20880"])  # type: ignore[list-item]
     assert picker.pick_other([]) is nodes[0]
+    assert picker.pick_other([nodes[1], nodes[1]]) is nodes[0]
+
+
+@every_picker
+def test_an_attempt_without_a_node_was_no_attempt(make: type[Picker]) -> None:
+    nodes = make_nodes([1, 1])
+    picker = make(nodes)
+    assert picker.pick_other([None, nodes[0]]) is nodes[1]  # type: ignore[list-item]
+    assert picker.pick_other([None]) in nodes  # type: ignore[list-item]
 
 
 def test_the_least_active_of_the_others() -> None:

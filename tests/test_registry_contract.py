@@ -19,7 +19,11 @@ def test_memory(run, check):
 
     run(
         check_registry(
-            lambda: MemoryRegistry("contract"), quiet=0.02, burst=1000, lose_session=lose_session, only=[check]
+            lambda: MemoryRegistry("contract"),
+            quiet=0.02,
+            burst=1000,
+            lose_session=lose_session,
+            only=[check],
         )
     )
 
@@ -27,4 +31,11 @@ def test_memory(run, check):
 @pytest.mark.parametrize("inotify", [True, False], ids=["inotify", "polling"])
 @pytest.mark.parametrize("check", registry_checks())
 def test_file(run, tmp_path, check, inotify):
-    run(check_registry(lambda: FileRegistry(tmp_path / "registry", inotify=inotify), burst=1000, only=[check]))
+    def make() -> FileRegistry:
+        return FileRegistry(tmp_path / "registry", inotify=inotify, reconcile=0.1)
+
+    async def lose_session(registry: Registry) -> None:
+        for entry in (tmp_path / "registry").iterdir():
+            entry.unlink()
+
+    run(check_registry(make, quiet=0.1, burst=1000, lose_session=lose_session, only=[check]))

@@ -17,10 +17,11 @@ cdef enum:
     WAIT_WRITE = 3                 # the peer reads slowly
     SENT = 4
     BACKOFF = 5
-    DONE = 6
+    BETWEEN = 6                    # nowhere: an attempt has ended and the next has not begun
+    DONE = 7
 
 STATES = ("new", "waits for providers", "waits for a connection", "waits for the peer to read", "sent", "backs off",
-          "done")
+          "between attempts", "done")
 
 cdef object _scope = ContextVar("rpcore_scope")
 cdef object _never = errors.Retry.NEVER
@@ -73,12 +74,16 @@ cdef class Reference:
     def __repr__(self):
         return f"<Reference {self.key} calls={self.calls} retries={self.retries} waiting={len(self.waiting)}>"
 
-    cdef bint withdraw(self, double now):
-        """Take a token for a retry of a maybe-executed attempt, if there is one."""
+    cdef void fade(self, double now) noexcept:
+        """Let old deposits fade and the reserve fill up again."""
         cdef double elapsed = max(now - self.budget_time, 0.0)
         self.budget_time = now
         self.budget *= exp(-elapsed / RETRY_WINDOW)
         self.reserve = min(self.reserve + elapsed * self.budget_reserve, self.budget_reserve * RETRY_WINDOW)
+
+    cdef bint withdraw(self, double now):
+        """Take a token for a retry of a maybe-executed attempt, if there is one."""
+        self.fade(now)
         if self.budget >= 1.0:
             self.budget -= 1.0
             return True
@@ -88,7 +93,7 @@ cdef class Reference:
         return False
 
     def list_arrived(self):
-        """The first provider list is here: start the calls that wait for it."""
+        """The first provider list is here: start the calls that wait for it (blocking ones look for themselves)."""
         cdef Call call
         cdef double now = self.engine.clock()
         self.known = True
@@ -114,11 +119,38 @@ cdef class Caller:
         self.result = result
         self.errors = dict(errors or {})
 
+        self.payload = HARD_CAP
+
+    def set_attachments(self, attachments):
+        """What every call sends along; encoded once."""
+        cdef Writer w
+        self.attachments = None
+        self.attachments_encoded = None
+        if attachments:
+            w = Writer()
+            any_plan.encode(w, dict(attachments))
+            self.attachments = dict(attachments)
+            self.attachments_encoded = w.getvalue()
+
     def __call__(self, *args):
         cdef Call call = Call.__new__(Call)
         call.caller = self
         call.args = args
         return call
+
+    def run(self, *args):
+        """Call and wait for the value: what a stub method of a blocking view calls."""
+        cdef Call call = Call.__new__(Call)
+        cdef object error
+        call.caller = self
+        call.args = args
+        call.begin()
+        drive(call)
+        error = call.error
+        if error is not None:
+            call.error = None
+            raise error
+        return call.value
 
     def call(self, tuple args, *, attachments=None, overrides=None, double deadline=0, bint single=False, tried=None,
              int attempt=0):
@@ -146,20 +178,20 @@ cdef class Caller:
     def __repr__(self):
         return f"<Caller {self.service}.{self.method} timeout={self.timeout:g} retries={self.retries}>"
 
-    cdef int may_retry(self, object error, double now) except -1:
+    cdef int may_retry(self, object error, double now, bint idempotent, bint retry_timeouts) except -1:
         """The rule: surely not executed may go elsewhere; maybe executed only if the method allows, on a budget."""
         retry = getattr(error, "retry", _never)
         if retry is _never:
             return 0
         if retry is _not_executed:
             return 1
-        if not self.idempotent and not (self.retry_timeouts and isinstance(error, errors.CallTimeout)):
+        if not idempotent and not (retry_timeouts and isinstance(error, errors.CallTimeout)):
             return 0
         return self.reference.withdraw(now)
 
-    def retry_allowed(self, error, double now):
-        """``may_retry`` for attempt loops written in Python; takes from the budget."""
-        return bool(self.may_retry(error, now))
+    def retry_allowed(self, error, double now, options):
+        """``may_retry`` under ``options``, for attempt loops written in Python; takes from the budget."""
+        return bool(self.may_retry(error, now, options.idempotent, options.retry_on == "dubbo"))
 
 
 cdef class Call(Timer):
@@ -257,11 +289,13 @@ cdef class Call(Timer):
         now = caller.engine.clock()
         reference.calls += 1
         reference.budget += reference.budget_ratio
+        if now - reference.budget_time > 1.0:
+            reference.fade(now)
         self.timeout = caller.timeout
         self.retries = caller.retries
+        self.idempotent = caller.idempotent
+        self.retry_timeouts = caller.retry_timeouts
         deadline = caller.deadline
-        if caller.attachments is not None:
-            self.attachments = {**caller.attachments, **self.attachments} if self.attachments else caller.attachments
         PyContextVar_Get(_scope, NULL, &found)
         if found != NULL:
             scope = <Scope>found
@@ -287,7 +321,10 @@ cdef class Call(Timer):
         """Apply per-call options; the deadline follows from them as it does in a declaration."""
         options = self.caller.options.overridden(overrides)
         self.timeout = options.timeout
-        self.retries = options.retries
+        if self.caller.may_override_retries:
+            self.retries = options.retries
+        self.idempotent = options.idempotent
+        self.retry_timeouts = options.retry_on == "dubbo"
         if options.tag:
             self.attachments = {**(self.attachments or {}), "dubbo.tag": options.tag}
         return options.deadline
@@ -317,8 +354,8 @@ cdef class Call(Timer):
             return self.finish(None, reference.no_provider(self.caller))
         self.state = WAIT_LIST
         self.attempt_deadline = self.deadline
-        reference.waiting[self] = None
         if not self.caller.engine.blocking:
+            reference.waiting[self] = None
             self.caller.engine.wheel.add(self, self.deadline)
         return 0
 
@@ -340,6 +377,7 @@ cdef class Call(Timer):
         if self.node is not None:
             self.node.end()
             self.node = None
+        self.state = BETWEEN
         return 0
 
     def abandon(self):
@@ -366,6 +404,7 @@ cdef class Call(Timer):
         if error is None:
             self.node.end()
             self.node = None
+            self.state = BETWEEN
             return self.finish(value, None)
         if isinstance(error, errors.RpcError) and error.retry is not _never:
             return self.failed(error, now)
@@ -397,13 +436,14 @@ cdef class Call(Timer):
         if self.attempts is None:
             self.attempts = []
         self.attempts.append(f"{error.address}: {type(error).__name__}: {error.message}")
-        if self.attempt > self.retries or now >= self.deadline or not caller.may_retry(error, now):
+        if self.attempt > self.retries or now >= self.deadline or not caller.may_retry(
+                error, now, self.idempotent, self.retry_timeouts):
             return self.finish(None, final_error(caller, error, self.attempts, self.retries, now >= self.deadline))
         caller.reference.retries += 1
         if self.tried is None:
             self.tried = []
         self.tried.append(node)
-        if len(self.tried) < len(caller.picker.nodes if caller.picker is not None else ()):
+        if caller.picker is None or len(self.tried) < caller.picker._count:
             return self.attempt_now(now)
         # Every provider has been tried: the next attempt meets one that has just failed, so give it a moment.
         delay = min(BACKOFF_FIRST * (1 << min(self.attempt - 1, 10)), BACKOFF_LAST)
@@ -449,7 +489,7 @@ cdef class Call(Timer):
             if isinstance(error, errors.RpcError):
                 self.describe(error)
             self.caller.reference.failures += 1
-        if self.armed or self.node is not None or self.state != SENT:
+        if self.state != BETWEEN:
             self.detach()
         self.state = DONE
         self.value = value
@@ -459,7 +499,8 @@ cdef class Call(Timer):
         self.connection = None
         self.attachments = None
         if self.scope is not None:
-            if self.reply_attachments is not None:
+            # A request's own are what its handler sends back, not what came with a call the handler made.
+            if self.reply_attachments is not None and not isinstance(self.scope, Request):
                 self.scope.reply_attachments = self.reply_attachments
             self.scope = None
         callback = self.callback
@@ -470,7 +511,7 @@ cdef class Call(Timer):
             self.caller.engine.wake(callback, context, self)
         return 0
 
-    # --- for blocking drivers (rpcore.sync) ----------------------------------------------------------
+    # --- for blocking engines: what the calling thread does itself (blocking.pxi, rpcore.sync) ----------
 
     @property
     def where(self):
@@ -482,13 +523,20 @@ cdef class Call(Timer):
         """When the present wait ends, in the engine's clock."""
         return self.attempt_deadline
 
-    def send_on(self, Connection connection not None):
-        """Encode the call into ``connection``, which the driver has checked out for it."""
-        self.send_now(connection)
+    @property
+    def reference(self):
+        """The reference it belongs to."""
+        return self.caller.reference
 
-    cdef int send_now(self, Connection connection) except -1:
-        connection.send_request(self, self.caller.engine.clock())
-        return 0
+    @property
+    def waits_for_list(self):
+        return self.state == WAIT_LIST
+
+    def go_on(self):
+        """The provider list it waited for is known."""
+        if self.state == WAIT_LIST:
+            self.attempt -= 1
+            self.attempt_now(self.caller.engine.clock())
 
     def expire(self):
         """The present wait has ended without result."""
@@ -498,6 +546,24 @@ cdef class Call(Timer):
         """The present attempt failed with ``error``."""
         if self.state != DONE:
             self.failed(error, self.caller.engine.clock())
+
+    def elsewhere(self):
+        """Its provider turned out to be unusable before anything was sent: choose another, at no attempt's cost.
+
+        Returns whether there was one that this call has not tried.
+        """
+        cdef Node node = self.node
+        if self.caller.picker is None or self.single and self.tried is None:
+            return False
+        if self.tried is None:
+            self.tried = []
+        if len(self.tried) + 1 >= len(self.caller.picker.nodes):
+            return False
+        self.detach()
+        self.tried.append(node)
+        self.attempt -= 1
+        self.attempt_now(self.caller.engine.clock())
+        return True
 
 
 def final_error(Caller caller not None, error, attempts, int retries, bint late):
@@ -510,6 +576,7 @@ def final_error(Caller caller not None, error, attempts, int retries, bint late)
         timeout = errors.CallTimeout(f"{text}; the deadline passed", service=error.service, method=error.method,
                                      address=error.address)
         timeout.__cause__ = error
+        timeout.retry = error.retry       # what is known of the last attempt still holds
         error = timeout
     else:
         error.args = (text,)
@@ -524,13 +591,15 @@ cdef PyObject* call_iternext(PyObject* op) noexcept:
     try:
         if self.state == NEW:
             self.begin()
-            if self.state != DONE and self.caller.engine.blocking:
-                while self.state != DONE:
-                    self.caller.engine.block(self)
+            if self.caller.engine.blocking:
+                drive(self)
         if self.state != DONE:
             self._asyncio_future_blocking = True
             Py_INCREF(self)
             return op
+        if self.awaited:
+            raise RuntimeError(f"cannot await the same call twice: {self!r}")
+        self.awaited = True
         error = self.error
         value = self.value
         self.error = None

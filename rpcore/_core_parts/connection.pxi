@@ -92,7 +92,7 @@ cdef class Connection:
 
     # --- input ---------------------------------------------------------------------------------------
 
-    def get_buffer(self, Py_ssize_t hint=-1):
+    cpdef Window get_buffer(self, Py_ssize_t hint=-1):
         """Memory for the transport's next read (``BufferedProtocol.get_buffer``)."""
         cdef Engine engine = self.engine
         cdef Window view = engine.window_view
@@ -107,7 +107,7 @@ cdef class Connection:
         view.size = engine.window_size - self.partial_size
         return view
 
-    def buffer_updated(self, Py_ssize_t n):
+    cpdef buffer_updated(self, Py_ssize_t n):
         """``n`` bytes were read into what ``get_buffer`` returned (``BufferedProtocol.buffer_updated``)."""
         cdef Py_ssize_t partial = self.partial_size
         self.bytes_in += n
@@ -120,7 +120,7 @@ cdef class Connection:
     cdef int receive(self, const unsigned char* p, Py_ssize_t n, bint large) except -1:
         cdef Engine engine = self.engine
         cdef bint outer = engine.feeding
-        self.now = self.last_read = engine.clock()
+        self.now = self.last_read = engine.now = engine.clock()
         engine.feeding = True
         engine.direct = not engine.blocking
         try:
@@ -284,7 +284,7 @@ cdef class Connection:
         cdef unsigned long long id = load64(header + 4)
         cdef Call call
         text = (f"body of {size} bytes exceeds the limit of {self.limits.payload} bytes "
-                f"(option: payload, on the {'client' if self.client else 'server'} {'' if self.client else 'that received it'})").replace(" )", ")")
+                f"(option: payload, on the {'client' if self.client else 'server'})")
         if flags & FLAG_EVENT:
             return 0
         if flags & FLAG_REQUEST:
@@ -313,6 +313,7 @@ cdef class Connection:
         cdef Py_ssize_t n
         cdef long long timeout
         cdef Gauge over
+        cdef const unsigned char* p
         cdef bint twoway = (flags & FLAG_TWOWAY) != 0
         if serialization != MSGPACK:
             if twoway:
@@ -329,13 +330,23 @@ cdef class Connection:
                     body, PyBytes_AS_STRING(entry.prefix), n) == 0:
                 r.p += n
             else:
+                entry = None        # if it is not found, errors must not name the method called before
                 entry = self._find_entry(r, body)
                 self.last_entry = entry
             request = Request.__new__(Request)
             request.arguments = entry.args.decode_args(r)
             timeout = read_int(r)
             if not is_nil(r):
-                request.received = any_plan.decode(r)
+                # Few handlers look at them: keep the bytes, decode when asked (Request.received_attachments).
+                p = r.p
+                n = r.large_next
+                skip(r)
+                request.received = PyBytes_FromStringAndSize(<const char*>p, r.p - p)
+                if r.large_next > n:
+                    request.received_large = large[n:r.large_next]
+            if size > entry.payload:
+                raise errors.PayloadTooLarge(f"body of {size} bytes exceeds the limit of {entry.payload} bytes "
+                                             f"(option: payload of the export)")
         except Exception as error:
             if twoway:
                 self._refuse_request(id, serialization, entry, error)
@@ -362,7 +373,7 @@ cdef class Connection:
         cdef Entry entry
         cdef Py_ssize_t count = read_array(r)
         if count != 7:
-            raise errors.DecodeError(f"expected an array of 7, got {count}", path="request")
+            raise errors.DecodeError(f"expected an array of 7, got {count}")
         path, version, group, method = read_str(r), read_str(r), read_str(r), read_str(r)
         entry = self.dispatch.find(PyBytes_FromStringAndSize(<const char*>body, r.p - body))
         if entry is None:
@@ -375,11 +386,13 @@ cdef class Connection:
             code = "service"
         elif isinstance(error, errors.UnknownMethod):
             code = "method"
+        elif isinstance(error, errors.PayloadTooLarge):
+            code = "payload"
         else:
             code = "arguments"
         text = str(error)
-        if entry is not None and code == "arguments":
-            text = f"{entry.service}.{entry.method}: {text}"
+        if code == "arguments":
+            text = f"{entry.service}.{entry.method}: {text}" if entry is not None else f"unreadable request: {text}"
         self.send_status(id, serialization, STATUS_BAD_REQUEST, code, text)
 
     cdef int send_reply(self, Request request, object value, object error) except -1:
@@ -408,7 +421,7 @@ cdef class Connection:
                 any_plan.encode(w, request.reply_attachments)
             else:
                 write_nil(w)
-            self._close_frame(w, pos, npieces, MSGPACK, STATUS_OK, <unsigned long long>request.id)
+            self._close_frame(w, pos, npieces, MSGPACK, STATUS_OK, <unsigned long long>request.id, entry.payload)
         except Exception as failure:
             self.abort_frame(w, pos, npieces)
             self._unencodable(request, failure)
@@ -417,17 +430,18 @@ cdef class Connection:
         return 0
 
     cdef int _close_frame(self, Writer w, Py_ssize_t pos, Py_ssize_t npieces, int flags, int status,
-                          unsigned long long id) except -1:
+                          unsigned long long id, Py_ssize_t limit) except -1:
         """Fill in the header of the frame that starts at ``pos``; refuses what is over the payload limit."""
         cdef Py_ssize_t size = w.pos - pos - HEADER
         cdef Py_ssize_t i
         if w.pieces is not None:
             for i in range(npieces, len(w.pieces)):
                 size += len(w.pieces[i][1])
-        if size > self.limits.payload:
+        limit = min(limit, self.limits.payload)
+        if size > limit:
             raise errors.PayloadTooLarge(
                 f"{'request' if flags & FLAG_REQUEST else 'reply'} of {size} bytes exceeds the limit of "
-                f"{self.limits.payload} bytes (option: payload)")
+                f"{limit} bytes (option: payload, on the {'client' if self.client else 'server'})")
         store_header(w.buf + pos, flags, status, id, <unsigned int>size)
         return 0
 
@@ -488,6 +502,9 @@ cdef class Connection:
         r.start(body, size, large)
         value = error = None
         try:
+            if size > call.caller.payload:
+                raise errors.PayloadTooLarge(f"reply: body of {size} bytes exceeds the limit of "
+                                             f"{call.caller.payload} bytes (option: payload)")
             if status != STATUS_OK:
                 error = self._status_error(status, header[2] & SERIALIZATION_MASK, r)
             elif (header[2] & SERIALIZATION_MASK) != MSGPACK:
@@ -509,6 +526,8 @@ cdef class Connection:
             if not isinstance(failure, errors.RpcError):
                 error = errors.DecodeError(f"{type(failure).__name__}: {failure}", path="result")
                 error.__cause__ = failure
+        if isinstance(error, errors.PeerGoingAway):
+            self._set_peer_readonly(True)      # its READONLY may have been sent before we connected
         call.replied(value, error, now)
         return 0
 
@@ -581,9 +600,13 @@ cdef class Connection:
                 if request is not None:
                     self._cancel(request)
             elif body[1] == c"R" or body[1] == c"W":
-                if self.peer_readonly != (body[1] == c"R"):
-                    self.peer_readonly = body[1] == c"R"
-                    self._tell("readonly_changed", self.peer_readonly)
+                self._set_peer_readonly(body[1] == c"R")
+        return 0
+
+    cdef int _set_peer_readonly(self, bint readonly) except -1:
+        if self.peer_readonly != readonly:
+            self.peer_readonly = readonly
+            self._tell("readonly_changed", readonly)
         return 0
 
     cdef int _cancel(self, Request request) except -1:
@@ -708,14 +731,14 @@ cdef class Connection:
         self.dirty = False
         if self.encoding or (w.pos == 0 and not w.pieces):
             return
+        if self.closed:
+            w.truncate(0, 0)
+        if self.closed or self.write is None:
+            return       # without a transport it stays until somebody takes it: data_to_send, Line.transmit
         self.out_frames = 0
         self.frames_flushed = self.frames_written
-        if self.closed or self.write is None and self.engine.blocking is False:
-            if self.closed:
-                w.truncate(0, 0)
-            return
         self.bytes_out += w.pos + w.pieces_size
-        self.last_write = self.now if self.engine.feeding else self.engine.clock()
+        self.last_write = self.engine.now if self.engine.feeding else self.engine.clock()
         if w.pieces:
             chunks = w.chunks()
             self.out = Writer()
@@ -727,7 +750,7 @@ cdef class Connection:
             self.write(data)
         else:
             self.out = Writer()
-            self.write(w)
+            self.write(memoryview(w))      # the standard loop takes bytes, bytearray and memoryview only
 
     def data_to_send(self):
         """Take all collected output as bytes (tests, blocking sockets)."""
@@ -789,6 +812,8 @@ cdef class Connection:
         cdef Py_ssize_t pos, npieces, n
         cdef double left
         cdef long long ms
+        if self.closed:
+            return call.failed(_lost(call, self, self.close_reason, False), now)
         if self.paused:
             if len(self.waiting) >= self.waiting_limit:
                 return call.failed(errors.LimitExceeded(
@@ -813,18 +838,23 @@ cdef class Connection:
             w.pos += n
             caller.args.encode_args(w, call.args)
             write_int(w, ms)
-            if call.attachments is None:
-                write_nil(w)
+            if call.attachments is not None:
+                any_plan.encode(w, call.attachments if caller.attachments is None
+                                else {**caller.attachments, **call.attachments})
+            elif caller.attachments_encoded is not None:
+                w.write(PyBytes_AS_STRING(caller.attachments_encoded), PyBytes_GET_SIZE(caller.attachments_encoded))
             else:
-                any_plan.encode(w, call.attachments)
+                write_nil(w)
             if self.closed:
-                raise errors.ConnectError(f"{self.peer}: the connection was closed while encoding", address=self.peer)
+                # Code of the user that ran while we encoded closed it: nothing was sent.
+                self.abort_frame(w, pos, npieces)
+                return call.failed(_lost(call, self, self.close_reason, False), now)
             if not caller.oneway:
                 self.insert(call)
             else:
                 call.id = self._fresh_id()
             self._close_frame(w, pos, npieces, FLAG_REQUEST | MSGPACK | (0 if caller.oneway else FLAG_TWOWAY), 0,
-                              call.id)
+                              call.id, caller.payload)
         except BaseException as error:
             self.forget(call)
             self.abort_frame(w, pos, npieces)
@@ -1014,7 +1044,6 @@ def _error_of_status(int status, str text):
         return errors.CallTimeout(rest)
     if status == STATUS_BAD_RESPONSE and code == "payload":
         return errors.PayloadTooLarge(rest)
-    error = errors.RemoteFault(f"status {status}: {rest}")
-    if status == STATUS_BAD_RESPONSE:
-        error.executed = True
-    return error
+    if status == STATUS_BAD_RESPONSE and code == "result":
+        return errors.InvalidResult(rest)
+    return errors.RemoteFault(f"status {status}: {rest}")

@@ -53,8 +53,8 @@ cdef class Endpoint:
             if connection is not None:
                 return connection.send_request(call, now)
         call.state = WAIT_CONNECTION
-        self.waiting[call] = None
-        if not self.engine.blocking:
+        if not self.engine.blocking:     # else the calling thread takes a line itself: blocking.pxi
+            self.waiting[call] = None
             self.pool.connect(self)
         return 0
 

@@ -7,6 +7,9 @@
 
 
 cdef class Window:
+    def __len__(self):
+        return self.size    # asyncio's own transport asks before it reads
+
     def __getbuffer__(self, Py_buffer* view, int flags):
         self.shape[0] = self.size
         view.buf = self.pointer
@@ -159,7 +162,8 @@ cdef class Engine:
         self.direct = True
         self.feeding = True
         try:
-            self.wheel.advance(self.clock())
+            self.now = self.clock()
+            self.wheel.advance(self.now)
         finally:
             self.direct = False
             self.feeding = outer

@@ -138,14 +138,17 @@ cdef class Picker:
 
     cdef Node _rest(self, list tried):
         # Marks instead of a search in `tried` per node. No Python code runs in between, so nobody else sees them.
+        # None stands for an attempt that found no node.
         cdef Node node
-        for node in tried:
-            node._tried = True
         try:
+            for node in tried:
+                if node is not None:
+                    node._tried = True
             return self._untried()
         finally:
-            for node in tried:
-                node._tried = False
+            for other in tried:
+                if isinstance(other, Node):
+                    (<Node>other)._tried = False
 
     cdef Node _untried(self):
         # An exact weighted choice among the nodes not marked as tried, or None.

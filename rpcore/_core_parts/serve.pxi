@@ -51,10 +51,11 @@ cdef class Entry:
         errors: plans of the declared exceptions, most derived first.
         gauge: running calls of the method, with its limit.
         cancellable: whether cancellation, disconnect and a passed deadline cancel the handler.
+        payload: largest body of a request or reply, in bytes.
     """
 
     def __init__(self, *, bytes prefix, service, str method, handler, ArgsPlan args not None, Plan result not None,
-                 errors=(), Gauge gauge not None, bint cancellable=True):
+                 errors=(), Gauge gauge not None, bint cancellable=True, Py_ssize_t payload=HARD_CAP):
         self.prefix = prefix
         self.service = service
         self.method = method
@@ -64,6 +65,7 @@ cdef class Entry:
         self.errors = tuple(errors)
         self.gauge = gauge
         self.cancellable = cancellable
+        self.payload = payload
 
     def __repr__(self):
         return f"<Entry {self.service}.{self.method} calls={self.calls} active={self.gauge.active}>"
@@ -95,8 +97,13 @@ cdef class Request(Scope):
 
     @property
     def received_attachments(self):
-        """What the caller sent along (a dict, maybe empty)."""
-        return self.received if self.received is not None else {}
+        """What the caller sent along (a new dict, maybe empty)."""
+        if self.received is None:
+            return {}
+        cdef Reader r = Reader(b"", self.connection.limits)
+        r.start(<const unsigned char*>PyBytes_AS_STRING(self.received), PyBytes_GET_SIZE(self.received),
+                self.received_large)
+        return any_plan.decode(r)
 
     @property
     def remaining(self):
@@ -326,11 +333,12 @@ cdef class Worker(Timer):
         if request.worker is not None:
             request.worker = None
             request.connection.serving.pop(request.id, None)
-            if request.connection.draining:
-                request.connection._tell("request_ended")
+        if request.connection.draining:
+            request.connection._tell("request_ended")
         return 0
 
     cdef int _retire(self) except -1:
         self.parked = False
         self.engine.workers.discard(self)
+        self.task = None          # the task holds us as its coroutine
         return 0

@@ -8,6 +8,7 @@
 # The wheel knows no clock and no loop: `arm(delay)` asks the owner to call `advance(now)` later.
 
 cdef double TICK = 0.005
+cdef double MARGIN = 1e-6           # seconds; at exactly the slot's time, division may still give the slot before
 DEF SLOTS = 1024
 DEF NEVER = 0x7FFFFFFFFFFFFFFF
 
@@ -71,7 +72,7 @@ cdef class TimerWheel:
             if not self.advancing:
                 # The distance from the wheel's own last tick, not from now: the owner's loop adds what
                 # has passed since, and a wake-up that is a little early only looks again.
-                self.arm(self.origin + tick * TICK)
+                self.arm(self.origin + tick * TICK + MARGIN)
         return 0
 
     cdef int remove(self, Timer timer) except -1:
@@ -113,15 +114,24 @@ cdef class TimerWheel:
                             due = []
                         due.append(timer)
             self.current = target
+            failure = None
             if due is not None:
                 self.advancing = True
                 try:
                     if len(due) > 1:
                         due.sort(key=_timer_when)
                     for timer in due:
-                        timer.fire(now)
+                        if timer.armed:
+                            continue            # serving an earlier one gave it a new deadline
+                        try:
+                            timer.fire(now)
+                        except BaseException as error:
+                            failure = error     # the others still get their turn
                 finally:
                     self.advancing = False
+            if failure is not None:
+                self._rearm()
+                raise failure
         self._rearm()
 
     cdef int _rearm(self) except -1:
@@ -132,7 +142,7 @@ cdef class TimerWheel:
         for tick in range(self.current + 1, self.current + 1 + SLOTS):
             if self.slots[tick & (SLOTS - 1)] != NULL:
                 self.armed = tick
-                self.arm(self.origin + tick * TICK)
+                self.arm(self.origin + tick * TICK + MARGIN)
                 break
         return 0
 

@@ -21,7 +21,7 @@ from __future__ import annotations
 
 import logging
 import math
-import random
+import os
 from collections.abc import Callable, Iterable
 from typing import Any, Protocol
 
@@ -79,7 +79,7 @@ class Directory:
     ) -> None:
         self.key = key
         self.empty_hold = empty_hold
-        self.snapshot = Snapshot(key, build, random.getrandbits(64) if seed is None else seed)
+        self.snapshot = Snapshot(key, build, int.from_bytes(os.urandom(8)) if seed is None else seed)
         self._endpoint_of = endpoint_of
         self._clock = clock
         self._wall = wall

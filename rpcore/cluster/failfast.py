@@ -4,6 +4,8 @@ from __future__ import annotations
 
 
 class Failfast:
+    """See the module."""
+
     def retries(self, retries: int) -> int:
         return 0
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 
 class Failover:
+    """See the module."""
+
     def retries(self, retries: int) -> int:
         return retries
 

@@ -6,13 +6,13 @@ server it runs around the handler.
 
 The order, outermost first, is made in ``in_order`` and nowhere else:
 
-1. filters found by entry point (group ``rpcore.filter``), by name;
-2. those of the ``Client`` or ``Server``;
-3. those of the interface;
-4. those of this ``refer`` or ``export``.
+1. those of the ``Client`` or ``Server``;
+2. those of the interface;
+3. those of this ``refer`` or ``export``.
 
-Within each attempt the same order holds among the filters marked ``per_attempt``. Where there are none, no
-layer exists: a call without filters does not run through this module.
+At each place a filter is an object or the name of one published as an entry point of the group
+``rpcore.filter``. Within each attempt the same order holds among the filters marked ``per_attempt``. Where there
+are none, no layer exists: a call without filters does not run through this module.
 """
 
 from __future__ import annotations
@@ -22,7 +22,10 @@ from typing import Any, TypeVar
 
 from rpcore.abc import Filter, Invoker
 from rpcore.errors import ConfigurationError
+from rpcore.extension import Extensions
 from rpcore.model import Invocation
+
+FILTERS: Extensions[Filter] = Extensions("filter", group="rpcore.filter", builtin={})
 
 F = TypeVar("F", bound=Callable[..., Awaitable[Any]])
 
@@ -30,25 +33,28 @@ _ATTEMPT = "__rpcore_per_attempt__"
 
 
 def per_attempt(filter: F) -> F:
-    """Mark a consumer filter to run around each attempt (``invocation.attempt`` counts them) instead of the call."""
+    """Mark a consumer filter to run around each attempt instead of the call; ``invocation.attempt`` counts them."""
     setattr(filter, _ATTEMPT, True)
     return filter
 
 
 def runs_per_attempt(filter: Filter) -> bool:
+    """Whether ``filter`` was marked with ``per_attempt``."""
     return bool(getattr(filter, _ATTEMPT, False))
 
 
-def in_order(*groups: Iterable[Filter]) -> tuple[Filter, ...]:
+def in_order(*groups: Iterable[Filter | str]) -> tuple[Filter, ...]:
     """All filters, outermost first; the caller gives the groups in the order at the top of this module.
 
     Raises:
-        ConfigurationError: something that cannot be called.
+        ConfigurationError: something that cannot be called, or a name that no entry point has.
     """
-    filters = tuple(f for group in groups for f in group)
+    filters = tuple(FILTERS.load(f) for group in groups for f in group)
     for f in filters:
         if not callable(f):
-            raise ConfigurationError(f"filters: {f!r} is not callable; a filter is async def f(invocation, call_next)")
+            raise ConfigurationError(
+                f"filters: {f!r} is not callable; a filter is async def f(invocation, call_next)"
+            )
     return filters
 
 

@@ -14,7 +14,7 @@ from rpcore.errors import ConfigurationError
 from rpcore.extension import Extensions
 from rpcore.registry._url import RegistryURL
 
-REGISTRIES: Extensions[Callable[[RegistryURL], Registry]] = Extensions(
+registries: Extensions[Callable[[RegistryURL], Registry]] = Extensions(
     "registry",
     group="rpcore.registry",
     builtin={
@@ -28,8 +28,8 @@ def connect(url: str | Registry | None = None) -> Registry:
     """The registry that ``url`` names, constructed but not started; does no IO.
 
     Args:
-        url: ``file:///directory``, ``memory://name`` or the URL of another adapter; a registry object, which is
-            returned as it is; or ``None`` for the embedded registry in ``default_directory()``.
+        url: ``file:///directory``, ``memory://name`` or the URL of another adapter; a registry object, which
+            is returned as it is; or ``None`` for the embedded registry in ``default_directory()``.
 
     Raises:
         ConfigurationError: the URL cannot be read, its scheme or a parameter is unknown.
@@ -40,10 +40,12 @@ def connect(url: str | Registry | None = None) -> Registry:
         return FileRegistry(default_directory())
     if isinstance(url, str):
         parsed = RegistryURL.parse(url)
-        return REGISTRIES.load(parsed.scheme)(parsed)
+        return registries.load(parsed.scheme)(parsed)
     if isinstance(url, Registry):
         return url
-    raise ConfigurationError(f"registry: expected a URL or a registry object, got {type(url).__name__} {url!r}")
+    raise ConfigurationError(
+        f"registry: expected a URL or a registry object, got {type(url).__name__} {url!r}"
+    )
 
 
-__all__ = ["REGISTRIES", "RegistryURL", "connect"]
+__all__ = ["RegistryURL", "connect", "registries"]

@@ -9,8 +9,8 @@ that is not locked is dead for good, so anyone may remove it, without a race.
 The kernel drops the lock when the process ends, however it ends. A shared, non-blocking lock is the reader's
 question: it conflicts with the provider's exclusive one and not with other readers.
 
-Names: ``<interface>@<digest of the service key>@<address>@<stamp>.provider``. Interface and address are there for
-people and may be shortened; the digest stands for the exact key; stamps of one process grow.
+Names: ``<interface>@<digest of the service key>@<address>@<stamp>.provider``. Interface and address are there
+for people and may be shortened; the digest stands for the exact key; stamps of one process grow.
 """
 
 from __future__ import annotations
@@ -61,17 +61,19 @@ def check_directory(path: str) -> tuple[int, int]:
         raise ConfigurationError(_unusable(path, exc)) from exc
     mode = stat.S_IMODE(found.st_mode)
     if not stat.S_ISDIR(found.st_mode):
-        raise ConfigurationError(f"registry directory {path}: not a directory; name another one: file:///directory")
+        raise ConfigurationError(
+            f"registry directory {path}: not a directory; name another one: file:///directory"
+        )
     if found.st_uid != os.geteuid():
         raise ConfigurationError(
-            f"registry directory {path}: owned by uid {found.st_uid}, but this process runs as uid {os.geteuid()}; "
-            f"use a directory of your own (file:///directory), or give this one to uid {os.geteuid()}"
+            f"registry directory {path}: owned by uid {found.st_uid}, but this process runs as uid "
+            f"{os.geteuid()}; use a directory of your own (file:///directory), or change the owner"
         )
     if mode & (stat.S_IWGRP | stat.S_IWOTH):
         who = "everybody" if mode & stat.S_IWOTH else "its group"
         raise ConfigurationError(
-            f"registry directory {path}: mode {mode:04o} lets {who} write, and so publish providers in your name; "
-            f"run: chmod 700 {path}"
+            f"registry directory {path}: mode {mode:04o} lets {who} write there, and so publish providers "
+            f"in your name; run: chmod 700 {path}"
         )
     if not os.access(path, os.R_OK | os.W_OK | os.X_OK, effective_ids=os.access in os.supports_effective_ids):
         raise ConfigurationError(_unusable(path, PermissionError(errno.EACCES, os.strerror(errno.EACCES))))
@@ -79,19 +81,20 @@ def check_directory(path: str) -> tuple[int, int]:
 
 
 def make_directory(path: str) -> None:
-    """Make it, with its parents, unless it is there. Raises ConfigurationError if that fails."""
+    """Make it, with its parents, unless it is there, and check it. Raises ConfigurationError."""
     try:
-        os.makedirs(path, mode=0o700, exist_ok=True)
-    except FileExistsError:
-        return  # something else than a directory, which the check that follows says better
+        # It exists but is no directory: the check says that better.
+        with contextlib.suppress(FileExistsError):
+            os.makedirs(path, mode=0o700, exist_ok=True)
+        check_directory(path)
     except OSError as exc:
         raise ConfigurationError(_unusable(path, exc)) from exc
 
 
 def _unusable(path: str, exc: OSError) -> str:
     return (
-        f"registry directory {path}: {exc.strerror}; give this user (uid {os.geteuid()}) all rights on it, name "
-        f"another directory (file:///directory), or set RPCORE_HOME to one that is writable"
+        f"registry directory {path}: {exc.strerror}; give this user (uid {os.geteuid()}) all rights on it, "
+        f"name another directory (file:///directory), or set RPCORE_HOME to one that is writable"
     )
 
 
@@ -162,7 +165,9 @@ class EntryWriter:
                 self._descriptors.close(descriptor)
                 raise
         except OSError as exc:
-            raise RegistryError(f"registry directory {self._path}: cannot publish {instance.address}: {exc}") from exc
+            raise RegistryError(
+                f"registry directory {self._path}: cannot publish {instance.address}: {exc}"
+            ) from exc
         return Entry(instance, name, descriptor)
 
     def withdraw(self, entry: Entry) -> None:
@@ -192,6 +197,10 @@ class _Parsed:
 _UNREADABLE = (0, 0, 0)  # the version of a file that could not be opened
 
 
+class EntryGone(Exception):
+    """The entry is not there any more, or its provider is dead."""
+
+
 class EntryReader:
     """Reads entries of one directory, each version of a file once, and removes dead ones."""
 
@@ -209,26 +218,26 @@ class EntryReader:
     def read(self, name: str) -> Instance | None:
         """The instance of a living provider, the same object while its file is unchanged.
 
-        ``None`` if the provider is dead, the entry gone, or its content unreadable (warned of once).
+        ``None`` if its content makes no sense, of which a warning tells once. Raises EntryGone.
         """
         path = os.path.join(self._path, name)
         try:
             descriptor = os.open(path, _CHECK_FLAGS)
         except (FileNotFoundError, NotADirectoryError):
             self._parsed.pop(name, None)
-            return None
+            raise EntryGone(name) from None
         except OSError as exc:
             return self._keep(name, exc)
         try:
             if _is_unlocked(descriptor):
                 self._parsed.pop(name, None)
                 _unlink(path)
-                return None
+                raise EntryGone(name)
             found = os.fstat(descriptor)
             version = found.st_ino, found.st_mtime_ns, found.st_size
             parsed = self._parsed.get(name)
             if parsed is None or parsed.version != version:
-                parsed = self._parsed[name] = _Parsed(version, self._parse(path, descriptor, found))
+                parsed = self._parsed[name] = _Parsed(version, self._parse(name, descriptor, found))
             return parsed.instance
         finally:
             os.close(descriptor)
@@ -249,18 +258,24 @@ class EntryReader:
         """Too many open files, for example, says nothing about the provider: what was known of it stays."""
         known = self._parsed.get(name)
         if known is None or known.version != _UNREADABLE:
-            log.warning("registry entry %s cannot be opened: %s", os.path.join(self._path, name), exc.strerror)
+            log.warning(
+                "registry entry %s cannot be opened: %s", os.path.join(self._path, name), exc.strerror
+            )
             known = self._parsed[name] = _Parsed(_UNREADABLE, known.instance if known else None)
         return known.instance
 
-    def _parse(self, path: str, descriptor: int, found: os.stat_result) -> Instance | None:
+    def _parse(self, name: str, descriptor: int, found: os.stat_result) -> Instance | None:
         try:
             if not stat.S_ISREG(found.st_mode) or found.st_size > LARGEST:
                 raise ValueError(f"not a file of at most {LARGEST} bytes")
-            return from_json(os.read(descriptor, LARGEST))
-        except (OSError, ValueError) as exc:
+            instance = from_json(os.read(descriptor, LARGEST))
+            if service_part(instance.service) != service_part_of(name):
+                raise ValueError(f"its name is not one of service {instance.service}")
+        except (OSError, ValueError, RecursionError) as exc:
+            path = os.path.join(self._path, name)
             log.warning("registry entry %s ignored: %s; remove the file, or restart its provider", path, exc)
             return None
+        return instance
 
 
 def _sweep(path: str) -> None:

@@ -34,11 +34,15 @@ class RegistryURL:
         shown = re.sub(r"//[^/@]*@", "//…@", text)
         try:
             parts = urlsplit(text)
-            params = dict(parse_qsl(parts.query, keep_blank_values=True, strict_parsing=True)) if parts.query else {}
+            params = (
+                dict(parse_qsl(parts.query, keep_blank_values=True, strict_parsing=True))
+                if parts.query
+                else {}
+            )
         except ValueError as exc:
             raise ConfigurationError(f"registry URL {shown!r}: {exc}") from exc
         if "://" not in text or not parts.scheme:
-            example = f"file://{text}" if text.startswith("/") else "file:///directory"
+            example = f"file://{shown}" if text.startswith("/") else "file:///directory"
             raise ConfigurationError(f"registry URL {shown!r}: no scheme; write for example {example!r}")
         credentials, _, servers = parts.netloc.rpartition("@")
         user, _, password = credentials.partition(":")
@@ -65,7 +69,8 @@ class RegistryURL:
             if name not in names:
                 known = ", ".join(names) or "none"
                 raise ConfigurationError(
-                    f"registry URL {str(self)!r}: unknown parameter {name!r}{suggestion(name, names)}; known: {known}"
+                    f"registry URL {str(self)!r}: unknown parameter {name!r}{suggestion(name, names)}; "
+                    f"known: {known}"
                 )
 
 

@@ -1,9 +1,9 @@
 """Keeps the provider lists of the subscribed services true to the directory.
 
-One task does everything, in passes. Events only say which entries to look at; what an entry is, its file says.
-So a doubled or late event costs nothing, and a lost one is made good by the next full pass: at once when
-inotify says that it lost some, otherwise after ``reconcile`` seconds. Where there is no inotify, every pass is a
-full one, each 50 ms; likewise while there is no directory, for which a pass is one ``stat``.
+One task does everything, in passes. Events only say which entries to look at; what an entry is, its file
+says. So a doubled or late event costs nothing, and a lost one is made good by the next full pass: at once
+when inotify says that it lost some, otherwise after ``reconcile`` seconds. Where there is no inotify, every
+pass is a full one, each 50 ms; likewise while there is no directory, for which a pass is one ``stat``.
 
 A pass waits a moment before it starts, so that a burst of changes is one pass and one notification, and gives
 way to the loop after each slice of work.
@@ -14,15 +14,24 @@ from __future__ import annotations
 import asyncio
 import random
 import time
-from collections.abc import Collection, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, field
+from operator import itemgetter
 
 from rpcore.abc import InstanceListener
 from rpcore.errors import ConfigurationError
 from rpcore.model import Instance, ServiceKey
 from rpcore.registry import _inotify
 from rpcore.registry._descriptors import Descriptors
-from rpcore.registry._entries import EntryReader, check_directory, log, service_part, service_part_of, stamp_of
+from rpcore.registry._entries import (
+    EntryGone,
+    EntryReader,
+    check_directory,
+    log,
+    service_part,
+    service_part_of,
+    stamp_of,
+)
 
 POLL = 0.05  # seconds between two looks where nobody tells us of changes
 BURST = 0.005  # seconds in which changes are collected; grows with what a pass costs, up to POLL
@@ -30,7 +39,33 @@ SLICE = 0.002  # seconds of work before other callbacks of the loop get their tu
 AGAIN = 0.02  # seconds until a look is repeated that came before the kernel dropped the lock
 TRIES = 8  # looks at an entry whose provider seems to have closed it
 RETRY = 1.0  # seconds until a pass that failed is repeated
-ROUNDS = 3  # listings in one pass while entries vanish; see _look_at_all
+ROUNDS = 50  # looks in one pass while a provider is replaced again and again; see look_at_each
+
+
+async def look_at_each(
+    names: Iterable[str], look: Callable[[str], bool], unknown: Callable[[], Iterable[str]]
+) -> None:
+    """Look at each entry; where one is gone, also at what may have replaced it.
+
+    A listing need not show an entry that was published while it was read. So we may miss the successor of an
+    entry that we find gone, and its provider would vanish for a moment. A listing begun after that shows it.
+
+    Args:
+        names: the entries.
+        look: looks at one; returns False when it is gone.
+        unknown: lists the entries that were not found alive so far.
+    """
+    for _ in range(ROUNDS):
+        complete = True
+        began = time.perf_counter()
+        for name in names:
+            complete &= look(name)
+            if time.perf_counter() - began > SLICE:
+                await asyncio.sleep(0)
+                began = time.perf_counter()
+        if complete:
+            return
+        names = unknown()
 
 
 @dataclass(slots=True, eq=False)
@@ -115,11 +150,10 @@ class Watcher:
             self._loading.add(part)
             self._wake.set()
         subscription = FileSubscription(self, service, listener)
+        service.subscriptions.append(subscription)
         if service.loaded.is_set():
-            service.subscriptions.append(subscription)
             subscription.tell(service.told)
             return subscription
-        service.subscriptions.append(subscription)
         try:
             await service.loaded.wait()
         except BaseException:
@@ -169,9 +203,9 @@ class Watcher:
         except TimeoutError:
             self._everything = self._everything or not self._again
             return
-        self._wake.clear()
         if not self._loading:
             await asyncio.sleep(min(max(BURST, 2 * self._cost), POLL))
+        self._wake.clear()
 
     def _patience(self) -> float | None:
         if not self._services:
@@ -197,7 +231,7 @@ class Watcher:
                 names = {*self._listing(self._services), *known}
             else:
                 names = {*self._listing(loading), *dirty} if loading else {*dirty}
-            await self._look_at_all(names, dirty)
+            await look_at_each(names, lambda name: self._look_at(name, dirty.get(name, 0)), self._unknown)
         for part, service in list(self._services.items()):
             if service.changed and part not in self._loading:
                 self._tell(service)
@@ -212,54 +246,43 @@ class Watcher:
             service.entries.clear()
             service.changed = True
 
-    async def _look_at_all(self, names: Iterable[str], tries: dict[str, int]) -> None:
-        # A listing need not show an entry that was published while it was read. An entry may so be missed whose
-        # predecessor is already withdrawn: its provider would vanish for a moment. A listing that begins after the
-        # predecessor was found gone is sure to show it, so none is told of before that.
-        for _ in range(ROUNDS):
-            gone = False
-            began = time.perf_counter()
-            for name in names:
-                gone |= self._look_at(name, tries.get(name, 0))
-                if time.perf_counter() - began > SLICE:
-                    await asyncio.sleep(0)
-                    began = time.perf_counter()
-            if not gone:
-                return
-            names = [
-                name
-                for name in self._listing(self._services)
-                if (service := self._services.get(service_part_of(name) or "")) and name not in service.entries
-            ]
+    def _unknown(self) -> list[str]:
+        """Names of present entries that we have not found alive."""
+        return [
+            name
+            for name in self._listing(self._services)
+            if (service := self._services.get(service_part_of(name) or "")) and name not in service.entries
+        ]
 
     def _look_at(self, name: str, tries: int) -> bool:
-        """Look at one entry; True if it was there and is gone."""
+        """Look at one entry; False if it is gone."""
         service = self._services.get(service_part_of(name) or "")
         if service is None:
-            return False
+            return True
         known = service.entries.get(name)
-        found = self._reader.read(name)
-        if found is not None and found.service != service.key:
-            log.warning("registry entry %s in %s ignored: it is of service %s", name, self._path, found.service)
-            found = None
-        if found is not None and tries > 1:
+        gone = False
+        try:
+            found = self._reader.read(name)
+        except EntryGone:
+            found, gone = None, True
+        if found is not known:
+            service.changed = True
+            if found is None:
+                del service.entries[name]
+            else:
+                service.entries[name] = found
+        if not gone and tries > 1:
             self._again[name] = tries - 1
-        if found is known:
-            return False
-        service.changed = True
-        if found is not None:
-            service.entries[name] = found
-            return False
-        del service.entries[name]
-        return True
+        return not gone
 
     def _tell(self, service: _Service) -> None:
         service.changed = False
-        youngest: dict[str, Instance] = {}
-        for name in sorted(service.entries, key=stamp_of):
-            instance = service.entries[name]
-            youngest[instance.address] = instance
-        instances = tuple(youngest[address] for address in sorted(youngest))
+        ordered = sorted(
+            ((found.address, stamp_of(name), found) for name, found in service.entries.items()),
+            key=itemgetter(0, 1),
+        )
+        # Of two entries for one address the younger is the later one here, and stays.
+        instances = tuple({address: found for address, _, found in ordered}.values())
         if service.loaded.is_set() and instances == service.told:
             return
         service.told = instances
@@ -276,14 +299,12 @@ class Watcher:
             if found != self._attached:
                 self._detach()
                 self._listen()
-                self._reader.sweep()
-                # Only now, for what was published before we listened; and the name may have been given to another
-                # directory meanwhile.
-                self._everything = True
-                self._attached = check_directory(self._path)
-                if self._attached != found:
+                if check_directory(self._path) != found:  # replaced while we began to listen
                     self._detach()
                     return False
+                self._attached = found
+                self._everything = True  # for what came before we listened
+                self._reader.sweep()
         except FileNotFoundError:
             self._detach()
             return False
@@ -309,7 +330,9 @@ class Watcher:
             if isinstance(exc, (FileNotFoundError, NotADirectoryError)):
                 raise FileNotFoundError(self._path) from exc
             self._use_inotify = False
-            log.warning("registry directory %s: no inotify (%s), so it is polled every 50 ms", self._path, exc)
+            log.warning(
+                "registry directory %s: no inotify (%s), so it is polled every 50 ms", self._path, exc
+            )
             return
         self._loop.add_reader(self._inotify, self._on_events, self._inotify)
 

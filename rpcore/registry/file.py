@@ -12,9 +12,9 @@ and be writable by nobody else.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import random
-import time
 import warnings
 from typing import Any
 
@@ -24,6 +24,7 @@ from rpcore.model import Instance, ServiceKey
 from rpcore.registry._descriptors import Descriptors
 from rpcore.registry._entries import (
     Entry,
+    EntryGone,
     EntryReader,
     EntryWriter,
     check_directory,
@@ -33,7 +34,7 @@ from rpcore.registry._entries import (
     stamp_of,
 )
 from rpcore.registry._url import RegistryURL
-from rpcore.registry._watch import SLICE, FileSubscription, Watcher
+from rpcore.registry._watch import FileSubscription, Watcher, look_at_each
 
 RECONCILE = 5.0
 
@@ -45,11 +46,13 @@ class FileRegistry:
         path: the directory. It need not exist: it is made (mode 0700) by the first ``register``.
         inotify: whether to be told of changes by the kernel. Without it, or on a system that has none, the
             directory is read every 50 ms.
-        reconcile: seconds (± 20 %) after which everything is looked at again, in case a change was missed, and
-            after which an entry of ours that somebody removed is published again.
+        reconcile: seconds (± 20 %) after which everything is looked at again, in case a change was missed,
+            and an entry of ours that somebody removed is published again.
     """
 
-    def __init__(self, path: str | os.PathLike[str], *, inotify: bool = True, reconcile: float = RECONCILE) -> None:
+    def __init__(
+        self, path: str | os.PathLike[str], *, inotify: bool = True, reconcile: float = RECONCILE
+    ) -> None:
         self.path = os.path.abspath(os.fspath(path))
         self.url = str(RegistryURL("file", path=self.path))
         self._inotify = inotify
@@ -72,16 +75,14 @@ class FileRegistry:
         if self._loop is not None:
             self._check_usable()
             return
-        try:
+        with contextlib.suppress(FileNotFoundError):  # the first provider makes it
             check_directory(self.path)
-        except FileNotFoundError:
-            pass  # the first provider makes it
         self._loop = asyncio.get_running_loop()
         self._descriptors = Descriptors()
         self._writer = EntryWriter(self.path, self._descriptors)
 
     async def register(self, instance: Instance) -> None:
-        """See the contract. Raises ConfigurationError for an unusable directory, RegistryError if writing fails."""
+        """See the contract. Raises ConfigurationError (unusable directory), RegistryError (disk full, …)."""
         self._check_usable()
         former = self._own.get(instance.identity)
         if former and former.instance == instance and self._writer.is_there(former):
@@ -100,22 +101,35 @@ class FileRegistry:
         loop = self._check_usable()
         if self._watcher is None:
             self._watcher = Watcher(
-                self.path, self._reader, self._descriptors, loop, inotify=self._inotify, reconcile=self._reconcile
+                self.path,
+                self._reader,
+                self._descriptors,
+                loop,
+                inotify=self._inotify,
+                reconcile=self._reconcile,
             )
         return await self._watcher.subscribe(key, listener)
 
     async def instances(self) -> list[Instance]:
         self._check_usable()
-        names = [name for name in self._reader.names() if service_part_of(name)]
-        found: dict[tuple[ServiceKey, str], Instance] = {}
-        began = time.perf_counter()
-        for name in sorted(names, key=stamp_of):
-            if instance := self._reader.read(name):
-                found[instance.identity] = instance
-            if time.perf_counter() - began > SLICE:
-                await asyncio.sleep(0)
-                began = time.perf_counter()
-        return [found[identity] for identity in sorted(found)]
+        found: dict[str, Instance | None] = {}
+
+        def look(name: str) -> bool:
+            try:
+                found[name] = self._reader.read(name)
+            except EntryGone:
+                return False
+            return True
+
+        def unknown() -> list[str]:
+            return [name for name in self._reader.names() if service_part_of(name) and name not in found]
+
+        await look_at_each(unknown(), look, unknown)
+        youngest: dict[tuple[ServiceKey, str], Instance] = {}
+        for name in sorted(found, key=stamp_of):
+            if instance := found[name]:
+                youngest[instance.identity] = instance
+        return [youngest[identity] for identity in sorted(youngest)]
 
     async def aclose(self) -> None:
         if self._closed or self._loop is None or self._descriptors.inherited:
@@ -155,16 +169,17 @@ class FileRegistry:
             raise LocalProtocolError(f"{self!r}: await its start() first")
         if self._descriptors.inherited:
             raise LocalProtocolError(
-                f"{self!r}: belongs to process {self._descriptors.pid}, which started it before it forked this one "
-                f"(process {os.getpid()}); make another registry object here"
+                f"{self!r}: belongs to process {self._descriptors.pid}, which started it before it forked "
+                f"this one (process {os.getpid()}); make another registry object here"
             )
         if self._loop is not asyncio.get_running_loop():
-            raise LocalProtocolError(f"{self!r}: belongs to another event loop; make one registry object per loop")
+            raise LocalProtocolError(
+                f"{self!r}: belongs to another event loop; make one registry object per loop"
+            )
         return self._loop
 
     def _publish(self, instance: Instance) -> None:
         make_directory(self.path)
-        check_directory(self.path)
         entry = self._writer.publish(instance)
         former = self._own.get(instance.identity)
         self._own[instance.identity] = entry
@@ -186,21 +201,29 @@ class FileRegistry:
             except (ConfigurationError, RegistryError) as exc:
                 log.warning("%s is not published any more: %s", entry.instance.address, exc)
             else:
-                log.warning("%s: the entry of %s was removed; published it again", self.path, entry.instance.address)
+                log.warning(
+                    "%s: the entry of %s was removed; published it again", self.path, entry.instance.address
+                )
 
 
 def default_directory() -> str:
     """Where the embedded registry is when no URL is given: the same for all processes of a user on a machine.
 
     ``$RPCORE_HOME/registry``; without that variable ``rpcore/<machine>/registry`` in ``$XDG_STATE_HOME`` or
-    ``~/.local/state``. The runtime directory of a login session would be another one, or none, for a cron job or
-    a service; and the name of the machine keeps machines apart that share a home directory.
+    ``~/.local/state``. The runtime directory of a login session would be another one, or none, for a cron job
+    or a service; and the name of the machine keeps machines apart that share a home directory.
     """
     if home := os.environ.get("RPCORE_HOME"):
         return os.path.join(home, "registry")
     state = os.environ.get("XDG_STATE_HOME", "")
     if not os.path.isabs(state):  # relative ones are to be ignored, says the XDG specification
-        state = os.path.join(os.path.expanduser("~"), ".local", "state")
+        home = os.path.expanduser("~")
+        if not os.path.isabs(home):  # no $HOME and no entry in the user database
+            raise ConfigurationError(
+                f"no home directory for uid {os.geteuid()}, so no place for the embedded registry: "
+                f"set RPCORE_HOME to a directory, or name a registry: file:///directory"
+            )
+        state = os.path.join(home, ".local", "state")
     machine = os.uname().nodename.partition(".")[0].lower() or "localhost"
     return os.path.join(state, "rpcore", machine, "registry")
 
@@ -209,7 +232,9 @@ def from_url(url: RegistryURL) -> FileRegistry:
     """``file:///directory``; ``?watch=poll`` reads the directory every 50 ms instead of using inotify."""
     url.allow("watch")
     if url.hosts and url.hosts != (("localhost", None),):
-        raise ConfigurationError(f"registry URL {str(url)!r}: a directory has no host; write three slashes: file:///…")
+        raise ConfigurationError(
+            f"registry URL {str(url)!r}: a directory has no host; write three slashes: file:///…"
+        )
     if not url.path.strip("/"):
         raise ConfigurationError(f"registry URL {str(url)!r}: no directory; write file:///directory")
     watch = url.params.get("watch", "auto")

@@ -16,6 +16,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 import logging
+import os
 import threading
 import warnings
 import weakref
@@ -132,16 +133,17 @@ class Space:
             return tuple(instance for instance in self._visible() if instance.service == key)
 
 
-_spaces: weakref.WeakValueDictionary[str, Space] = weakref.WeakValueDictionary()
+_spaces: weakref.WeakValueDictionary[tuple[int, str], Space] = weakref.WeakValueDictionary()
 _spaces_lock = threading.Lock()
 
 
 def space(name: str) -> Space:
     """The space that registries with the URL ``memory://name`` share in this process."""
+    key = os.getpid(), name  # a forked child starts with empty spaces
     with _spaces_lock:
-        found = _spaces.get(name)
+        found = _spaces.get(key)
         if found is None:
-            found = _spaces[name] = Space(name)
+            found = _spaces[key] = Space(name)
         return found
 
 
@@ -252,7 +254,9 @@ class MemoryRegistry:
         if self._loop is None:
             raise LocalProtocolError(f"{self!r}: await its start() first")
         if self._loop is not asyncio.get_running_loop():
-            raise LocalProtocolError(f"{self!r}: belongs to another event loop; make one registry object per loop")
+            raise LocalProtocolError(
+                f"{self!r}: belongs to another event loop; make one registry object per loop"
+            )
 
     def _call(self, function: Callable[..., None], *arguments: Any) -> None:
         """Run on our loop, soon. A loop that was closed without closing us has nobody left to tell."""

@@ -7,6 +7,7 @@ things that exist only where the interface was declared: in the class body, or i
 from __future__ import annotations
 
 import collections.abc
+import inspect
 import sys
 import types
 import typing
@@ -16,7 +17,7 @@ from typing import Any, TypeVar
 
 from rpcore.errors import ConfigurationError
 
-_FUNCTION_FRAME = 0x1  # CO_OPTIMIZED: the frame of a function, not of a module or class body
+_FUNCTION_FRAME = inspect.CO_OPTIMIZED  # set for functions, not for modules and class bodies
 
 _STREAMS = (
     collections.abc.AsyncIterable,
@@ -33,11 +34,13 @@ def declaring_frame(depth: int) -> types.FrameType | None:
     The frame and not its locals, because a hint may name something that is defined further down.
     """
     frame: types.FrameType | None = sys._getframe(depth + 1)
-    while frame is not None and frame.f_locals is not frame.f_globals:
-        if frame.f_code.co_flags & _FUNCTION_FRAME:
-            return frame
+    while frame is not None and _is_class_body(frame):
         frame = frame.f_back
-    return None
+    return None if frame is None or frame.f_locals is frame.f_globals else frame
+
+
+def _is_class_body(frame: types.FrameType) -> bool:
+    return not frame.f_code.co_flags & _FUNCTION_FRAME and "__qualname__" in frame.f_locals
 
 
 class Scope:
@@ -103,6 +106,12 @@ def evaluate(annotation: Any, globalns: dict[str, Any], names: Mapping[str, Any]
     """The type that one annotation stands for; raises what evaluating its text raises."""
     holder = types.SimpleNamespace(__annotations__={"hint": annotation})
     return typing.get_type_hints(holder, globalns, names, include_extras=True)["hint"]
+
+
+def without_annotated(hint: Any) -> Any:
+    """``hint`` without what ``Annotated`` adds to it."""
+    holder = types.SimpleNamespace(__annotations__={"hint": hint})
+    return typing.get_type_hints(holder)["hint"]
 
 
 def _substitute(hint: Any, arguments: Mapping[Any, Any]) -> Any:

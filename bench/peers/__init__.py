@@ -1,0 +1,1 @@
+"""One module per framework, each a program of its own: ``python -m bench.peers.bare serve --mode tick``."""

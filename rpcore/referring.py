@@ -1,0 +1,140 @@
+"""What ``refer`` does on the way to a ``Referral``: the same for ``rpcore.Client`` and ``rpcore.sync.Client``."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Protocol
+
+from rpcore import errors
+from rpcore.abc import Filter, Registry
+from rpcore.filters import in_order
+from rpcore.model import Instance, ServiceKey
+from rpcore.options import Layer, layer, validate
+from rpcore.reference import Referral
+from rpcore.service import InterfaceSpec, interface_spec
+from rpcore.transport import parse_address
+
+
+class Refers(Protocol):
+    """What ``new_referral`` needs of a client."""
+
+    application: str
+    filters: tuple[Filter, ...]
+
+
+def new_referral(
+    client: Refers,
+    interface: Any,
+    *,
+    url: str | Sequence[str] | None,
+    group: str | None,
+    version: str | None,
+    filters: Iterable[Filter | str],
+    attachments: Mapping[str, Any] | None,
+    methods: Mapping[str, Any] | None,
+    options: Any,
+    blocking: bool,
+) -> Referral:
+    """The referral that the arguments of ``refer`` describe, checked but not started.
+
+    Args:
+        blocking: whether the client takes blocking views, not ``async def`` interfaces.
+
+    Raises:
+        ConfigurationError: not a declared interface of this kind, a bad hint, option or URL.
+    """
+    spec: InterfaceSpec | None = None
+    if isinstance(interface, str):
+        key = ServiceKey.parse(interface)
+        given = Layer("refer", validate(options, place="refer", where=f"refer({interface!r})"))
+    else:
+        spec = interface_spec(interface)
+        if spec.blocking is not blocking:
+            raise errors.ConfigurationError(_wrong_kind(spec))
+        spec.resolve()
+        key = spec.key
+        where = f"refer({spec.cls.__name__})"
+        given = layer("refer", options, methods, place="refer", where=where, wire_names=spec.wire_names)
+    key = ServiceKey(
+        key.interface, key.group if group is None else group, key.version if version is None else version
+    )
+    own = spec.filters if spec is not None else ()
+    return Referral(
+        key,
+        spec,
+        given,
+        filters=in_order(client.filters, own, filters),
+        urls=_fixed(key, url),
+        attachments={"remote.application": client.application, **(attachments or {})}
+        if client.application
+        else attachments,
+    )
+
+
+def _wrong_kind(spec: InterfaceSpec) -> str:
+    name = spec.cls.__name__
+    if spec.blocking:
+        return f"refer({name}): a blocking view is for rpcore.sync.Client; this client takes its interface"
+    return (
+        f"refer({name}): rpcore.sync.Client takes a blocking view, a class of def methods declared with "
+        f"@rpcore.interface(of={name}); `rpcore stubgen` writes it"
+    )
+
+
+class MergedView:
+    """The provider lists of several registries as one, by address; a later registry does not replace an earlier."""
+
+    def __init__(self, referral: Referral, count: int) -> None:
+        self.referral = referral
+        self.lists: list[tuple[Instance, ...] | None] = [None] * count
+
+    def update(self, index: int, instances: tuple[Instance, ...]) -> None:
+        self.lists[index] = instances
+        directory = self.referral.directory
+        if directory is None:
+            return
+        if len(self.lists) == 1:
+            directory.update(instances)
+            return
+        merged: dict[str, Instance] = {}
+        for each in self.lists:
+            for instance in each or ():
+                merged.setdefault(instance.address, instance)
+        if merged or all(each is not None for each in self.lists):
+            directory.update(tuple(merged[address] for address in sorted(merged)))
+
+
+def open_registries(given: str | Registry | Sequence[str | Registry] | None) -> list[Registry]:
+    """The registries that a client or server was given, not started yet."""
+    from rpcore.registry import connect
+
+    if given is None or isinstance(given, str) or not isinstance(given, Sequence):
+        return [connect(given)]
+    return [connect(each) for each in given]
+
+
+def _fixed(key: ServiceKey, url: str | Sequence[str] | None) -> tuple[Instance, ...]:
+    """Providers named by ``url=``. They are taken as running for long: no warm-up."""
+    if url is None:
+        return ()
+    urls = [url] if isinstance(url, str) else list(url)
+    if not urls:
+        raise errors.ConfigurationError(f"refer({key}): url is an empty list")
+    made: dict[str, Instance] = {}
+    for text in urls:
+        address = text.removeprefix("dubbo://").partition("?")[0].rstrip("/")
+        try:
+            if "://" in address:
+                raise ValueError("only dubbo:// and unix: are spoken")
+            if not address.startswith("unix:"):
+                address = address.partition("/")[0]
+            host, port = parse_address(address)
+            if not host or not (address.startswith("unix:/") or 0 < port < 65536):
+                raise ValueError("expected host:port")
+        except ValueError as error:
+            raise errors.ConfigurationError(
+                f"refer({key}): url {text!r}: {error} (such as dubbo://127.0.0.1:20880 or unix:/run/x.sock)"
+            ) from error
+        instance = Instance(key, host, port, warmup=0.0)
+        made[instance.address] = instance
+    return tuple(made.values())
