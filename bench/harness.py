@@ -89,9 +89,7 @@ def main(serve: Serve, *, client: AsyncClient | None = None, threaded: ThreadedC
     args = parser.parse_args()
     pin(args.core)
     if args.command == "serve":
-        serve(
-            args.mode, lambda address: print(json.dumps({"address": address, "pid": os.getpid()}), flush=True)
-        )
+        serve(args.mode, lambda address: print(json.dumps({"address": address, "pid": os.getpid()}), flush=True))
     elif client is not None:
         run_async(_measure_async(client, args))
     elif threaded is not None:

@@ -46,9 +46,7 @@ def pick_ns(balancer: str, count: int, repeats: int) -> float:
     key = rpcore.ServiceKey("bench.Echo")
     nodes = []
     for n in range(count):
-        instance = rpcore.Instance(
-            key, f"10.{n >> 16}.{n >> 8 & 255}.{n & 255}", 20880, weight=rng.randint(50, 150)
-        )
+        instance = rpcore.Instance(key, f"10.{n >> 16}.{n >> 8 & 255}.{n & 255}", 20880, weight=rng.randint(50, 150))
         node = loadbalance.Node(instance)
         node.weight = instance.weight
         nodes.append(node)

@@ -92,9 +92,7 @@ def tables(results: dict[str, Any]) -> str:
     parts += [_cell_table(Cell.parse(name), cell) for name, cell in results["cells"].items()]
     if (targets := _target_table(results["cells"])) is not None:
         parts.append(targets)
-    parts.append(
-        "Spread: fastest less slowest window; * where other programs took part of a core all the same.\n"
-    )
+    parts.append("Spread: fastest less slowest window; * where other programs took part of a core all the same.\n")
     if "syscalls" in facts:
         parts.append(f"System calls: {facts['syscalls']}.\n")
     parts += [f"{name}: left out, {why}\n" for name, why in results["skipped"].items()]
@@ -104,9 +102,7 @@ def tables(results: dict[str, Any]) -> str:
 def _cell_table(cell: Cell, measured: dict[str, Any]) -> str:
     windows: Windows = measured["windows"]
     counts: dict[str, dict[str, float]] = measured["syscalls"]
-    references = list(
-        dict.fromkeys(t.reference for t in TARGETS if t.cell == str(cell) and t.reference in windows)
-    )
+    references = list(dict.fromkeys(t.reference for t in TARGETS if t.cell == str(cell) and t.reference in windows))
     rows = [
         [
             "peer", "calls/s", *(f"× {name}" for name in references), "spread", "p50 µs", "p99 µs",
@@ -148,13 +144,7 @@ def number(value: float | str | None) -> str:
     if value is None or isinstance(value, str):
         return value or ""
     size = abs(value)
-    return (
-        f"{value:,.0f}"
-        if size >= 100 or size == int(size)
-        else f"{value:.1f}"
-        if size >= 10
-        else f"{value:.2f}"
-    )
+    return f"{value:,.0f}" if size >= 100 or size == int(size) else f"{value:.1f}" if size >= 10 else f"{value:.2f}"
 
 
 def markdown(rows: list[list[str]]) -> str:
@@ -163,8 +153,7 @@ def markdown(rows: list[list[str]]) -> str:
 
     def line(row: list[str]) -> str:
         cells = [
-            cell.ljust(w) if n == 0 else cell.rjust(w)
-            for n, (cell, w) in enumerate(zip(row, widths, strict=True))
+            cell.ljust(w) if n == 0 else cell.rjust(w) for n, (cell, w) in enumerate(zip(row, widths, strict=True))
         ]
         return f"| {' | '.join(cells)} |"
 

@@ -268,6 +268,7 @@ def main() -> None:
     parser.add_argument("--peers", nargs="+", metavar="NAME", help="rows whose name contains one of these")
     parser.add_argument("--windows", type=int, help="rounds per cell (default 5)")
     parser.add_argument("--seconds", type=float, help="length of a window (default 1)")
+    parser.add_argument("--realtime", action="store_true", help="go before other programs (Linux, root)")
     parser.add_argument("--no-syscalls", action="store_true", help="do not count system calls")
     parser.add_argument("--json", type=Path, default=RESULTS / "calls.json", help="where the results go")
     args = parser.parse_args()
@@ -285,6 +286,8 @@ def main() -> None:
     if not peers:
         parser.error(f"--peers: none of {', '.join(p.name for p in PEERS)} contains {args.peers}")
 
+    if args.realtime:
+        os.sched_setscheduler(0, os.SCHED_RR, os.sched_param(1))  # the peers' processes inherit it
     skipped: dict[str, str] = {}
     no_trace = "not asked for" if args.no_syscalls else can_trace()
     results: dict[str, Any] = {"about": report.about(windows, seconds), "skipped": skipped, "cells": {}}

@@ -31,6 +31,7 @@ cdef class Writer:
     cdef int ensure(self, Py_ssize_t n) except -1
     cdef int write(self, const void* p, Py_ssize_t n) except -1
     cdef int piece(self, object data, Py_ssize_t n) except -1
+    cdef bytes content(self)
     cdef int truncate(self, Py_ssize_t pos, Py_ssize_t npieces) except -1
 
 
@@ -45,6 +46,7 @@ cdef class Reader:
     cdef Py_ssize_t budget              # bytes of Python objects that may still be made; from limits.memory down
     cdef int depth                      # containers that may still be opened; from limits.depth down
 
+    cdef int open(self, object data, Limits limits) except -1
     cdef void start(self, const unsigned char* p, Py_ssize_t n, list large) noexcept
 
 

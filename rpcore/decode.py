@@ -157,7 +157,7 @@ def frames(data: bytes) -> Iterator[Item]:
         reason = _not_a_frame(data, position)
         if reason:
             end = position + 1
-            while end < len(data) and _not_a_frame(data, end):
+            while end < len(data) and not _resumes(data, end):
                 end = data.find(MAGIC, end + 1)
                 if end < 0:
                     end = len(data)
@@ -169,6 +169,11 @@ def frames(data: bytes) -> Iterator[Item]:
         body = data[start : start + length]
         yield Frame(position, flags, status, id, length, body)
         position = start + len(body)
+
+
+def _resumes(data: bytes, position: int) -> bool:
+    """Whether reading goes on here after garbage; in garbage, two bytes alone are no proof of a frame."""
+    return not _not_a_frame(data, position) and data[position + 2] & SERIALIZATION in SERIALIZATIONS
 
 
 def _not_a_frame(data: bytes, position: int) -> str:
@@ -280,6 +285,8 @@ def _unpacked(body: bytes) -> tuple[Any, str]:
     except msgpack.OutOfData:
         return None, "the msgpack value is not complete"
     except (ValueError, TypeError, OverflowError) as error:  # the package's own errors are ValueErrors
+        if "exceeds max" in str(error):
+            return None, "a length in it is larger than the whole body"
         return None, f"no valid msgpack: {str(error) or type(error).__name__}"
     rest = len(body) - unpacker.tell()
     return value, f"{rest} bytes follow the value" if rest else ""
@@ -405,8 +412,15 @@ def _value_text(name: str, value: Any) -> str:
     if name == "timeout_ms" and value == 0:
         return "0 (none)"
     if isinstance(value, str):
-        return value if value.isprintable() or "\n" in value else repr(value)
+        return printable(value)
     return pprint.pformat(value, width=100, sort_dicts=False)
+
+
+def printable(text: str) -> str:
+    """``text`` without control characters, which a terminal would obey: escaped, but for the ends of lines."""
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() or c == "\n" else c.encode("unicode_escape").decode() for c in text)
 
 
 def _indented(lines: list[str]) -> list[str]:

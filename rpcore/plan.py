@@ -37,7 +37,8 @@ from rpcore.class_hints import (
 )
 from rpcore.errors import ConfigurationError
 from rpcore.model import Parameter
-from rpcore.records import Record, describe, describe_exception, dto, register_adapter, wire_name
+from rpcore.records import Record, describe, describe_exception, register_adapter
+from rpcore.types import camel, dto
 
 _NO_NAMES: Mapping[str, Any] = types.MappingProxyType({})
 
@@ -112,14 +113,6 @@ def _rebuild(cls: type[BaseException], args: Sequence[Any]) -> BaseException:
     error = cls.__new__(cls, *args)
     error.args = tuple(args)
     return error
-
-
-def camel(name: str) -> str:
-    """``user_id`` -> ``userId``; leading and trailing underscores stay."""
-    bare = name.strip("_")
-    start = name.index(bare)
-    first, *rest = bare.split("_")
-    return name[:start] + first + "".join(p[:1].upper() + p[1:] for p in rest) + name[start + len(bare) :]
 
 
 _NAMINGS: Mapping[str, Callable[[str], str]] = types.MappingProxyType({"": str, "camel": camel})
@@ -536,5 +529,4 @@ __all__ = [
     "compile_exception",
     "compile_type",
     "register_adapter",
-    "wire_name",
 ]

@@ -410,30 +410,38 @@ class Server:
     async def serve(self) -> None:
         """Start, and serve until ``stop`` is called or SIGTERM or SIGINT arrives; a second signal ends at once."""
         loop = asyncio.get_running_loop()
-        await self.start()
-        assert self._stopped is not None
-        stopping: asyncio.Task[StopReport] | None = None
+        asked = asyncio.Event()
 
         def on_signal(number: int) -> None:
-            nonlocal stopping
-            if stopping is not None:
+            if asked.is_set():
                 logger.warning("second %s: ending at once", signal.Signals(number).name)
                 os._exit(128 + number)
-            stopping = loop.create_task(self.stop(), name="rpcore stop")
+            asked.set()
 
+        async def stop_when_asked() -> None:
+            await asked.wait()
+            await self.stop()
+
+        # Before the start: whoever sees us registered may already send a signal.
         handled = []
         for number in (signal.SIGTERM, signal.SIGINT):
             with contextlib.suppress(NotImplementedError, RuntimeError, ValueError):
                 loop.add_signal_handler(number, on_signal, number)
                 handled.append(number)
+        stopping: asyncio.Task[None] | None = None
         try:
+            await self.start()
+            assert self._stopped is not None
+            stopping = loop.create_task(stop_when_asked(), name="rpcore stop")
             await self._stopped.wait()
-            if stopping is not None:
+            if asked.is_set():
                 await stopping
         finally:
+            if stopping is not None:
+                stopping.cancel()
             for number in handled:
                 loop.remove_signal_handler(number)
-            if not self._stopping:
+            if self._listener is not None and not self._stopping:
                 await self.stop(0)
 
     def run(self, *, workers: int = 1) -> None:
@@ -444,7 +452,7 @@ class Server:
         """
         if workers != 1:
             raise errors.ConfigurationError(
-                f"run(workers={workers}): only workers=1 is supported yet; start several processes with the same exports"
+                f"run(workers={workers}): only workers=1 is supported yet; start several servers with the same exports"
             )
         with new_runner() as runner:
             runner.run(self.serve())

@@ -147,18 +147,15 @@ def test_values_survive_and_the_stock_package_reads_them(pair: tuple[Any, Any]) 
     assert repacked(stock(data)) == data
 
 
-@given(st.datetimes(timezones=zones))
+@given(st.datetimes(datetime.datetime(2, 1, 1), datetime.datetime(9998, 1, 1), timezones=zones))
 @modest
 def test_aware_datetimes_keep_their_instant(value: datetime.datetime) -> None:
     plan = compile_type(datetime.datetime)
-    try:
-        data = plan.dumps(value)
-    except ValueError:
-        in_utc = value.replace(tzinfo=None) - value.utcoffset() if 1 < value.year < 9999 else None  # type: ignore[operator]
-        assert in_utc is None
-        return
-    assert plan.loads(data) == value
-    assert msgpack.unpackb(data, timestamp=3) == value
+    # In UTC, because times in the gap of a clock change equal nothing in another zone.
+    instant = value.astimezone(datetime.timezone.utc)  # noqa: UP017
+    data = plan.dumps(value)
+    assert plan.loads(data) == instant
+    assert msgpack.unpackb(data, timestamp=3) == instant
 
 
 json_like = st.recursive(

@@ -130,7 +130,7 @@ class Buffered(asyncio.BufferedProtocol):
     def __init__(self, mode: set[str]) -> None:
         self.mode = mode
         self.receive: Receive
-        self._buffer = memoryview(bytearray(256 * 1024))
+        self._buffer = memoryview(bytearray(1024 * 1024))
         self._start = self._end = 0
         self._needed = 16
 
@@ -190,8 +190,7 @@ def serve(mode: str, ready: Callable[[str], None]) -> None:
     """Echo."""
     words = set(mode.split("+"))
     recode = {
-        number: (msgspec.msgpack.Decoder(type).decode, b"%c" % number)
-        for number, type in enumerate(TYPES.values())
+        number: (msgspec.msgpack.Decoder(type).decode, b"%c" % number) for number, type in enumerate(TYPES.values())
     }
 
     def connection() -> Streamed | Buffered:

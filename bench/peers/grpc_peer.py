@@ -41,9 +41,7 @@ def _messages() -> dict[str, Any]:
                 added.type, added.type_name = kinds.TYPE_MESSAGE, f".bench.{item}"
     pool = descriptor_pool.DescriptorPool()
     pool.Add(file)
-    return {
-        name: message_factory.GetMessageClass(pool.FindMessageTypeByName(f"bench.{name}")) for name in shapes
-    }
+    return {name: message_factory.GetMessageClass(pool.FindMessageTypeByName(f"bench.{name}")) for name in shapes}
 
 
 MESSAGES = _messages()

@@ -50,9 +50,7 @@ async def client(mode: str, address: str) -> AsyncIterator[harness.Calls]:
     async with grpclib.client.Channel(host, int(port)) as channel:
         yield {
             name: harness.Call(
-                grpclib.client.UnaryUnaryMethod(
-                    channel, f"/bench.Echo/{shape}", MESSAGES[shape], MESSAGES[shape]
-                ),
+                grpclib.client.UnaryUnaryMethod(channel, f"/bench.Echo/{shape}", MESSAGES[shape], MESSAGES[shape]),
                 message_of(VALUES[name]),
             )
             for name, shape in SHAPE_OF.items()

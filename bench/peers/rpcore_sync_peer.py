@@ -7,9 +7,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Protocol
 
-import rpcore.sync
-
 import rpcore
+import rpcore.sync
 from bench import harness
 from bench.peers.rpcore_peer import Echo, serve
 from bench.workloads import VALUES, Record

@@ -33,6 +33,9 @@ cdef class Limits:
         return f"Limits(payload={self.payload}, depth={self.depth}, count={self.count}, memory={self.memory})"
 
 
+cdef Limits DEFAULT_LIMITS = Limits()
+
+
 @cython.final
 cdef class Writer:
     """A growable output buffer. Large ``bytes`` are kept beside it as pieces, by reference, and never copied into it.
@@ -122,6 +125,9 @@ cdef class Writer:
 
     def getvalue(self):
         """The content as one ``bytes``, with the pieces joined in place."""
+        return self.content()
+
+    cdef bytes content(self):
         if not self.pieces:
             return PyBytes_FromStringAndSize(self.buf, self.pos)
         return b"".join(self.chunks())

@@ -35,14 +35,15 @@ cdef extern from "Python.h":
 
     double PyFloat_AS_DOUBLE(object)
     object PyFloat_FromDouble(double)
+    PyObject* new_float "PyFloat_FromDouble"(double) except NULL
     double PyLong_AsDouble(object) except? -1.0
     long long PyLong_AsLongLongAndOverflow(object, int*) except? -1
     unsigned long long PyLong_AsUnsignedLongLong(object) except? 0xFFFFFFFFFFFFFFFF
-    object PyLong_FromLong(long)
     object PyLong_FromLongLong(long long)
+    PyObject* new_int "PyLong_FromLongLong"(long long) except NULL
     object PyLong_FromUnsignedLongLong(unsigned long long)
 
-    object PyUnicode_DecodeUTF8(const char*, Py_ssize_t, const char*)
+    PyObject* PyUnicode_DecodeUTF8(const char*, Py_ssize_t, const char*) except NULL
     const char* PyUnicode_AsUTF8AndSize(object, Py_ssize_t*) except NULL
 
     Py_ssize_t PyList_GET_SIZE(object)
@@ -72,22 +73,27 @@ cdef extern from *:
     #include <stdint.h>
     #include <string.h>
 
-    /* Big-endian loads and stores; compilers turn each into one move and one byte swap. */
-    static inline uint16_t rp_get16(const unsigned char *p) { return (uint16_t)((p[0] << 8) | p[1]); }
-    static inline uint32_t rp_get32(const unsigned char *p) {
-        return ((uint32_t)p[0] << 24) | ((uint32_t)p[1] << 16) | ((uint32_t)p[2] << 8) | p[3];
-    }
-    static inline uint64_t rp_get64(const unsigned char *p) {
-        return ((uint64_t)rp_get32(p) << 32) | rp_get32(p + 4);
-    }
-    static inline void rp_put16(char *p, uint16_t v) { p[0] = (char)(v >> 8); p[1] = (char)v; }
-    static inline void rp_put32(char *p, uint32_t v) {
-        p[0] = (char)(v >> 24); p[1] = (char)(v >> 16); p[2] = (char)(v >> 8); p[3] = (char)v;
-    }
-    static inline void rp_put64(char *p, uint64_t v) {
-        p[0] = (char)(v >> 56); p[1] = (char)(v >> 48); p[2] = (char)(v >> 40); p[3] = (char)(v >> 32);
-        p[4] = (char)(v >> 24); p[5] = (char)(v >> 16); p[6] = (char)(v >> 8); p[7] = (char)v;
-    }
+    /* Big-endian loads and stores. By builtin, because compilers do not always find the swap in shifts. */
+    #if defined(__BYTE_ORDER__) && __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
+    #define RP_BE16(v) (v)
+    #define RP_BE32(v) (v)
+    #define RP_BE64(v) (v)
+    #elif defined(_MSC_VER)
+    #include <stdlib.h>
+    #define RP_BE16(v) _byteswap_ushort(v)
+    #define RP_BE32(v) _byteswap_ulong(v)
+    #define RP_BE64(v) _byteswap_uint64(v)
+    #else
+    #define RP_BE16(v) __builtin_bswap16(v)
+    #define RP_BE32(v) __builtin_bswap32(v)
+    #define RP_BE64(v) __builtin_bswap64(v)
+    #endif
+    static inline uint16_t rp_get16(const unsigned char *p) { uint16_t v; memcpy(&v, p, 2); return RP_BE16(v); }
+    static inline uint32_t rp_get32(const unsigned char *p) { uint32_t v; memcpy(&v, p, 4); return RP_BE32(v); }
+    static inline uint64_t rp_get64(const unsigned char *p) { uint64_t v; memcpy(&v, p, 8); return RP_BE64(v); }
+    static inline void rp_put16(char *p, uint16_t v) { v = RP_BE16(v); memcpy(p, &v, 2); }
+    static inline void rp_put32(char *p, uint32_t v) { v = RP_BE32(v); memcpy(p, &v, 4); }
+    static inline void rp_put64(char *p, uint64_t v) { v = RP_BE64(v); memcpy(p, &v, 8); }
     static inline double rp_get_double(const unsigned char *p) {
         uint64_t bits = rp_get64(p); double d; memcpy(&d, &bits, 8); return d;
     }
@@ -186,7 +192,7 @@ cdef extern from *:
     void rp_copy(char*, const char*, Py_ssize_t) noexcept
     bint rp_equal(const unsigned char*, const unsigned char*, Py_ssize_t) noexcept
     bint rp_is_ascii(const unsigned char*, Py_ssize_t) noexcept
-    object rp_ascii_str(const unsigned char*, Py_ssize_t)
+    PyObject* rp_ascii_str(const unsigned char*, Py_ssize_t) except NULL
     bint rp_str_is_ascii(object) noexcept
     const char* rp_ascii_data(object) noexcept
     Py_ssize_t rp_str_length(object) noexcept

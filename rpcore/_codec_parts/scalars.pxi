@@ -4,18 +4,22 @@
 cdef inline object list_item(list items, Py_ssize_t i):
     """``items[i]``, also when user code has changed the list meanwhile."""
     cdef PyObject* item = rp_list_item(items, i)
-    cdef object owned
     if item == NULL:
         raise EncodeError("the list became shorter while it was encoded")
-    owned = <object>item
-    Py_DECREF(owned)
-    return owned
+    return owned(item)
 
 
 cdef inline int same_size(list items, Py_ssize_t n) except -1:
     if PyList_GET_SIZE(items) != n:
         raise EncodeError(f"the list had {n} elements and now has {PyList_GET_SIZE(items)}: it changed while it was encoded")
     return 0
+
+
+cdef inline list new_list(Reader r, Py_ssize_t n):
+    """A list for ``n`` elements that are about to be read into it."""
+    enter(r)
+    charge(r, LIST_COST + n * ITEM_COST)
+    return PyList_New(n)
 
 
 cdef class Plan:
@@ -43,29 +47,28 @@ cdef class Plan:
         try:
             for i in range(n):
                 self.encode(w, list_item(items, i))
-        except CodecError as error:
-            add_index(error, i)
-            raise
+            i = DONE
+        finally:
+            if i != DONE:
+                pass_index(i)
         w.depth += 1
         return same_size(items, n)
 
     cdef list decode_list(self, Reader r):
         """Read an array whose elements are of this type."""
-        cdef Py_ssize_t i = 0, n = read_array(r)
-        cdef list items
+        cdef Py_ssize_t i = 0, n = take_array(r)
+        cdef list items = new_list(r, n)
         cdef object item
-        enter(r)
-        charge(r, LIST_COST + n * ITEM_COST)
-        items = PyList_New(n)
         PyObject_GC_UnTrack(<PyObject*>items)   # user code (__post_init__) must not find it half filled
         try:
             for i in range(n):
                 item = self.decode(r)
                 Py_INCREF(item)
                 PyList_SET_ITEM(items, i, <PyObject*>item)
-        except CodecError as error:
-            add_index(error, i)
-            raise
+            i = DONE
+        finally:
+            if i != DONE:
+                pass_index(i)
         PyObject_GC_Track(<PyObject*>items)
         r.depth += 1
         return items
@@ -78,7 +81,7 @@ cdef class Plan:
         """
         cdef Writer w = Writer.__new__(Writer)
         self.encode(w, value)
-        return w.getvalue()
+        return w.content()
 
     def loads(self, data, Limits limits=None, *, list large=None):
         """The value in ``data``, one whole msgpack value.
@@ -91,7 +94,8 @@ cdef class Plan:
         Raises:
             DecodeError: the bytes are damaged, do not fit the type or exceed a limit, or something follows the value.
         """
-        cdef Reader r = Reader(data, limits)
+        cdef Reader r = Reader.__new__(Reader)
+        r.open(data, limits)
         r.large = large
         value = self.decode(r)
         if r.p != r.end or (large is not None and r.large_next != len(large)):
@@ -178,18 +182,60 @@ cdef class IntPlan(Plan):
     cdef object decode(self, Reader r):
         if r.p < r.end and r.p[0] <= 0x7F:
             r.p += 1
-            return PyLong_FromLong((r.p - 1)[0])
+            return PyLong_FromLongLong((r.p - 1)[0])
         return read_any_int(r)
+
+    cdef int encode_list(self, Writer w, list items) except -1:
+        cdef Py_ssize_t i = 0, n = PyList_GET_SIZE(items)
+        cdef object item
+        write_array(w, n)
+        try:
+            for i in range(n):
+                item = list_item(items, i)
+                if PyLong_CheckExact(item):
+                    write_pyint(w, item)
+                else:
+                    self.encode(w, item)
+            i = DONE
+        finally:
+            if i != DONE:
+                pass_index(i)
+        return same_size(items, n)
+
+    cdef list decode_list(self, Reader r):
+        cdef Py_ssize_t i = 0, n = take_array(r)
+        cdef list items = new_list(r, n)
+        cdef object item
+        try:
+            for i in range(n):
+                if r.p < r.end and r.p[0] <= 0x7F:
+                    PyList_SET_ITEM(items, i, new_int(r.p[0]))
+                    r.p += 1
+                    continue
+                item = read_any_int(r)
+                Py_INCREF(item)
+                PyList_SET_ITEM(items, i, <PyObject*>item)
+            i = DONE
+        finally:
+            if i != DONE:
+                pass_index(i)
+        r.depth += 1
+        return items
 
     cdef str describe(self):
         return "int"
 
 
-cdef int write_double(Writer w, double value) except -1:
+cdef inline void put_double(Writer w, double value) noexcept:
+    """Nine bytes, for which there is room."""
+    w.buf[w.pos] = <char>0xCB
+    rp_put_double(w.buf + w.pos + 1, value)
+    w.pos += 9
+
+
+cdef inline int write_double(Writer w, double value) except -1:
     reserve(w, 9)
-    put(w, 0xCB)
-    rp_put_double(w.buf + w.pos, value)
-    w.pos += 8
+    put_double(w, value)
     return 0
 
 
@@ -232,12 +278,44 @@ cdef class FloatPlan(Plan):
     """float; an int passes, and arrives as a float."""
 
     cdef int encode(self, Writer w, object value) except -1:
-        if PyFloat_CheckExact(value):
-            return write_double(w, PyFloat_AS_DOUBLE(value))
-        return write_double(w, to_double(value))
+        return write_double(w, PyFloat_AS_DOUBLE(value) if PyFloat_CheckExact(value) else to_double(value))
 
     cdef object decode(self, Reader r):
         return PyFloat_FromDouble(read_number(r))
+
+    cdef int encode_list(self, Writer w, list items) except -1:
+        cdef Py_ssize_t i = 0, n = PyList_GET_SIZE(items)
+        cdef object item
+        write_array(w, n)
+        reserve(w, 9 * n)
+        try:
+            for i in range(n):
+                item = list_item(items, i)
+                put_double(w, PyFloat_AS_DOUBLE(item) if PyFloat_CheckExact(item) else to_double(item))
+            i = DONE
+        finally:
+            if i != DONE:
+                pass_index(i)
+        return same_size(items, n)
+
+    cdef list decode_list(self, Reader r):
+        cdef Py_ssize_t i = 0, n = take_array(r)
+        cdef list items = new_list(r, n)
+        cdef double number
+        try:
+            for i in range(n):
+                if r.end - r.p >= 9 and r.p[0] == 0xCB:
+                    number = rp_get_double(r.p + 1)
+                    r.p += 9
+                else:
+                    number = read_number(r)
+                PyList_SET_ITEM(items, i, new_float(number))
+            i = DONE
+        finally:
+            if i != DONE:
+                pass_index(i)
+        r.depth += 1
+        return items
 
     cdef str describe(self):
         return "float"
@@ -250,10 +328,39 @@ cdef class StrPlan(Plan):
     cdef int encode(self, Writer w, object value) except -1:
         if not PyUnicode_Check(value):
             refuse("str", value)
-        return write_str(w, value)
+        return put_str(w, value)
 
     cdef object decode(self, Reader r):
-        return read_str(r)
+        return owned(take_str(r))
+
+    cdef int encode_list(self, Writer w, list items) except -1:
+        cdef Py_ssize_t i = 0, n = PyList_GET_SIZE(items)
+        cdef object item
+        write_array(w, n)
+        try:
+            for i in range(n):
+                item = list_item(items, i)
+                if not PyUnicode_Check(item):
+                    refuse("str", item)
+                put_str(w, item)
+            i = DONE
+        finally:
+            if i != DONE:
+                pass_index(i)
+        return same_size(items, n)
+
+    cdef list decode_list(self, Reader r):
+        cdef Py_ssize_t i = 0, n = take_array(r)
+        cdef list items = new_list(r, n)
+        try:
+            for i in range(n):
+                PyList_SET_ITEM(items, i, take_str(r))
+            i = DONE
+        finally:
+            if i != DONE:
+                pass_index(i)
+        r.depth += 1
+        return items
 
     cdef str describe(self):
         return "str"

@@ -9,6 +9,13 @@ cdef enum:
     ENTRY_COST = 80         # a dict or set entry with its share of free slots
 
 
+cdef inline object owned(PyObject* new):
+    """A new reference in Cython's hands."""
+    cdef object value = <object>new
+    Py_DECREF(value)
+    return value
+
+
 cdef inline int reserve(Writer w, Py_ssize_t n) except -1:
     if w.cap - w.pos < n:
         w.grow(n)
@@ -126,8 +133,8 @@ cdef int write_wide_str(Writer w, object s) except -1:
     return write_str_data(w, data, n)
 
 
-cdef int write_str(Writer w, object s) except -1:
-    """``s`` must be a ``str``."""
+cdef inline int put_str(Writer w, object s) except -1:
+    """``write_str``, for the loops that it is inlined into."""
     cdef Py_ssize_t n
     if not rp_str_is_ascii(s):
         return write_wide_str(w, s)
@@ -139,6 +146,11 @@ cdef int write_str(Writer w, object s) except -1:
     rp_copy(w.buf + w.pos + 1, rp_ascii_data(s), n)
     w.pos += n + 1
     return 0
+
+
+cdef int write_str(Writer w, object s) except -1:
+    """``s`` must be a ``str``."""
+    return put_str(w, s)
 
 
 cdef int write_bin(Writer w, const char* data, Py_ssize_t n, object whole) except -1:
@@ -199,14 +211,15 @@ cdef inline Py_ssize_t str_length(Reader r) except -1:
     return long_str_length(r)
 
 
-cdef object wide_str(const unsigned char* p, Py_ssize_t n):
+cdef PyObject* wide_str(const unsigned char* p, Py_ssize_t n) except NULL:
     try:
         return PyUnicode_DecodeUTF8(<const char*>p, n, NULL)
     except UnicodeDecodeError as error:
         raise DecodeError(f"str is not valid UTF-8: {error.reason} at byte {error.start}") from error
 
 
-cdef object read_str(Reader r):
+cdef inline PyObject* take_str(Reader r) except NULL:
+    """``read_str``, as an owned reference, for the loops that it is inlined into."""
     cdef Py_ssize_t n = str_length(r)
     cdef const unsigned char* p = r.p
     charge(r, n + STR_COST)
@@ -217,6 +230,10 @@ cdef object read_str(Reader r):
     return wide_str(p, n)
 
 
+cdef object read_str(Reader r):
+    return owned(take_str(r))
+
+
 cdef Py_ssize_t check_count(Reader r, Py_ssize_t n, Py_ssize_t least) except -1:
     """Refuse a claimed count at once when so many values, of ``least`` bytes each, cannot be there or are too many."""
     if n > r.limits.count:
@@ -224,6 +241,28 @@ cdef Py_ssize_t check_count(Reader r, Py_ssize_t n, Py_ssize_t least) except -1:
     if n * least > r.end - r.p:
         raise DecodeError(f"count of {n} is more than the {r.end - r.p} bytes left can hold")
     return n
+
+
+cdef inline Py_ssize_t take_array(Reader r) except -1:
+    """``read_array``, for the loops that it is inlined into."""
+    cdef Py_ssize_t n
+    if r.p < r.end and (r.p[0] & 0xF0) == 0x90:
+        n = r.p[0] & 0x0F
+        if n < r.end - r.p and n <= r.limits.count:
+            r.p += 1
+            return n
+    return read_array(r)
+
+
+cdef inline Py_ssize_t take_map(Reader r) except -1:
+    """``read_map``, for the loops that it is inlined into."""
+    cdef Py_ssize_t n
+    if r.p < r.end and (r.p[0] & 0xF0) == 0x80:
+        n = r.p[0] & 0x0F
+        if 2 * n < r.end - r.p and n <= r.limits.count:
+            r.p += 1
+            return n
+    return read_map(r)
 
 
 cdef Py_ssize_t read_array(Reader r) except -1:

@@ -576,6 +576,7 @@ def final_error(Caller caller not None, error, attempts, int retries, bint late)
         timeout = errors.CallTimeout(f"{text}; the deadline passed", service=error.service, method=error.method,
                                      address=error.address)
         timeout.__cause__ = error
+        timeout.retry = error.retry       # what is known of the last attempt still holds
         error = timeout
     else:
         error.args = (text,)

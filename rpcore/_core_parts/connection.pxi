@@ -441,7 +441,7 @@ cdef class Connection:
         if size > limit:
             raise errors.PayloadTooLarge(
                 f"{'request' if flags & FLAG_REQUEST else 'reply'} of {size} bytes exceeds the limit of "
-                f"{limit} bytes (option: payload)")
+                f"{limit} bytes (option: payload, on the {'client' if self.client else 'server'})")
         store_header(w.buf + pos, flags, status, id, <unsigned int>size)
         return 0
 
@@ -526,6 +526,8 @@ cdef class Connection:
             if not isinstance(failure, errors.RpcError):
                 error = errors.DecodeError(f"{type(failure).__name__}: {failure}", path="result")
                 error.__cause__ = failure
+        if isinstance(error, errors.PeerGoingAway):
+            self._set_peer_readonly(True)      # its READONLY may have been sent before we connected
         call.replied(value, error, now)
         return 0
 
@@ -598,9 +600,13 @@ cdef class Connection:
                 if request is not None:
                     self._cancel(request)
             elif body[1] == c"R" or body[1] == c"W":
-                if self.peer_readonly != (body[1] == c"R"):
-                    self.peer_readonly = body[1] == c"R"
-                    self._tell("readonly_changed", self.peer_readonly)
+                self._set_peer_readonly(body[1] == c"R")
+        return 0
+
+    cdef int _set_peer_readonly(self, bint readonly) except -1:
+        if self.peer_readonly != readonly:
+            self.peer_readonly = readonly
+            self._tell("readonly_changed", readonly)
         return 0
 
     cdef int _cancel(self, Request request) except -1:
@@ -1038,7 +1044,6 @@ def _error_of_status(int status, str text):
         return errors.CallTimeout(rest)
     if status == STATUS_BAD_RESPONSE and code == "payload":
         return errors.PayloadTooLarge(rest)
-    error = errors.RemoteFault(f"status {status}: {rest}")
-    if status == STATUS_BAD_RESPONSE:
-        error.executed = True
-    return error
+    if status == STATUS_BAD_RESPONSE and code == "result":
+        return errors.InvalidResult(rest)
+    return errors.RemoteFault(f"status {status}: {rest}")

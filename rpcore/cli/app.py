@@ -58,7 +58,9 @@ class Commands(click.Group):
 
 
 @click.command(
-    cls=Commands, params=[debug_option()], context_settings={"help_option_names": ["-h", "--help"]}
+    cls=Commands,
+    params=[debug_option()],
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
 @click.version_option(__version__, prog_name="rpcore", message="%(prog)s %(version)s")
 def rpcore() -> None:

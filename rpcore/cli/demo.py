@@ -66,7 +66,5 @@ def demo(
     from rpcore.demo.run import Demo
     from rpcore.loops import run
 
-    play = Demo(
-        seconds=seconds, concurrency=concurrency, source=source, keep=keep, plain=plain, as_json=as_json
-    )
+    play = Demo(seconds=seconds, concurrency=concurrency, source=source, keep=keep, plain=plain, as_json=as_json)
     ctx.exit(run(play.run()))

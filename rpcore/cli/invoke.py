@@ -42,26 +42,16 @@ FIRST_LIST = 2.0
 )
 @click.argument("target", metavar="SERVICE.METHOD", shell_complete=complete_target)
 @click.argument("arguments", metavar="[ARGUMENT]...", nargs=-1)
-@click.option(
-    "--registry", "-r", metavar="URL", help="Where providers are found [default: the embedded registry]."
-)
+@click.option("--registry", "-r", metavar="URL", help="Where providers are found [default: the embedded registry].")
 @click.option(
     "--url", "-u", "urls", metavar="URL", multiple=True, help="A provider, instead of a registry; repeatable."
 )
-@click.option(
-    "--interface", "-i", metavar="MODULE:CLASS", help="The declared interface, which types the call."
-)
+@click.option("--interface", "-i", metavar="MODULE:CLASS", help="The declared interface, which types the call.")
 @click.option("--group", metavar="NAME", help="Instead of the declared or the only registered one.")
 @click.option("--version", metavar="TEXT", help="Instead of the declared or the only registered one.")
-@click.option(
-    "--timeout", "-t", metavar="SECONDS", type=float, help="Of one attempt [default: as declared, or 1]."
-)
-@click.option(
-    "--attachment", "-a", "attachments", metavar="NAME=VALUE", multiple=True, help="Sent along; repeatable."
-)
-@click.option(
-    "--json", "as_json", is_flag=True, help="One line with result, attachments and seconds, or the error."
-)
+@click.option("--timeout", "-t", metavar="SECONDS", type=float, help="Of one attempt [default: as declared, or 1].")
+@click.option("--attachment", "-a", "attachments", metavar="NAME=VALUE", multiple=True, help="Sent along; repeatable.")
+@click.option("--json", "as_json", is_flag=True, help="One line with result, attachments and seconds, or the error.")
 def invoke(
     target: str,
     arguments: tuple[str, ...],
@@ -161,7 +151,10 @@ class _Call:
         try:
             arguments: tuple[Any, ...] = self.resolved.args.loads(msgpack.packb(given))
         except errors.DecodeError as error:
-            raise Failure(f"{self.interface}.{self.method}{self.resolved.spec.signature}: {error}") from error
+            parameters = ", ".join(
+                p.name if p.required else f"{p.name}={p.default!r}" for p in self.resolved.parameters
+            )
+            raise Failure(f"{self.interface}.{self.method}({parameters}): {error}") from error
         except (OverflowError, ValueError) as error:
             raise Failure(f"{self.interface}.{self.method}: {error}") from error
         return arguments
@@ -206,9 +199,7 @@ class _Call:
         await registry.start()
         instances = await registry.instances()
         keys = {i.service for i in instances if i.service.interface == self.interface}
-        fitting = {
-            key for key in keys if self.group in (None, key.group) and self.version in (None, key.version)
-        }
+        fitting = {key for key in keys if self.group in (None, key.group) and self.version in (None, key.version)}
         if not fitting:
             raise Failure(_nobody(self.interface, keys, instances, registry.url), NO_PROVIDER)
         if len(fitting) > 1:
@@ -263,6 +254,8 @@ def _path(spec: InterfaceSpec) -> str:
 
 
 def _argument(number: int, text: str) -> Any:
+    if text[:1] == "-" and text.lstrip("-")[:1].isalpha():
+        raise click.UsageError(f"no such option: {text} (as an argument it needs quotes: '\"{text}\"')")
     if text == "-":
         text = sys.stdin.read().strip()
     try:

@@ -46,20 +46,16 @@ def import_module(name: str) -> Any:
         return importlib.import_module(name)
     except ModuleNotFoundError as error:
         if error.name is not None and (name == error.name or name.startswith(f"{error.name}.")):
-            raise Failure(
-                f"no module {error.name!r} (looked in {os.getcwd()} and the Python path)"
-            ) from error
-        raise Failure(f"cannot import {name!r}: {_fault(error)}") from error
+            raise Failure(f"no module {error.name!r} (looked in {os.getcwd()} and the Python path)") from error
+        raise Failure(f"cannot import {name!r}: {fault(error)}") from error
     except Exception as error:
-        raise Failure(f"cannot import {name!r}: {_fault(error)}") from error
+        raise Failure(f"cannot import {name!r}: {fault(error)}") from error
 
 
-def _fault(error: BaseException) -> str:
-    """The error and the innermost line that belongs to a file."""
+def fault(error: BaseException) -> str:
+    """The error and the innermost line of a file where it arose: for errors in users' code."""
     text = f"{type(error).__name__}: {error}"
     if isinstance(error, SyntaxError):
         return text  # names its line itself
-    frames = [
-        frame for frame in traceback.extract_tb(error.__traceback__) if not frame.filename.startswith("<")
-    ]
+    frames = [frame for frame in traceback.extract_tb(error.__traceback__) if not frame.filename.startswith("<")]
     return f"{text} ({frames[-1].filename}, line {frames[-1].lineno})" if frames else text

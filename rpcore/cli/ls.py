@@ -14,9 +14,10 @@ import click
 from rpcore.abc import Registry
 from rpcore.cli.command import Command
 from rpcore.cli.complete import complete_service
-from rpcore.cli.failures import NO_PROVIDER, Failure
+from rpcore.cli.failures import INTERRUPTED, NO_PROVIDER, OK, UNREACHABLE, USAGE, Failure, exits
 from rpcore.cli.output import print_json, print_table, rich_table
 from rpcore.cluster.warmup import age_of, weight_at
+from rpcore.decode import printable
 from rpcore.loops import run
 from rpcore.model import Instance
 from rpcore.registry import connect
@@ -31,20 +32,25 @@ COLUMNS = ("SERVICE", "VERSION", "GROUP", "ADDRESS", "WEIGHT", "TAG", "APPLICATI
         "rpcore ls 'org.demo.*' --watch",
         "rpcore ls org.demo.UserService --json --registry file:///run/users/registry",
     ],
+    exits=exits(OK, USAGE, NO_PROVIDER, UNREACHABLE, INTERRUPTED),
 )
 @click.argument("services", metavar="[SERVICE]...", nargs=-1, shell_complete=complete_service)
 @click.option("--registry", "-r", metavar="URL", help="Where to look [default: the embedded registry].")
-@click.option(
-    "--json", "as_json", is_flag=True, help="One JSON array; with --watch one a line for each change."
-)
+@click.option("--json", "as_json", is_flag=True, help="One JSON array; with --watch one a line for each change.")
 @click.option("--watch", "-w", is_flag=True, help="Go on showing changes until Ctrl-C.")
-@click.option("--interval", metavar="SECONDS", type=click.FloatRange(min=0.05), default=1.0, show_default=True,
-              help="Between looks with --watch.")  # fmt: skip
+@click.option(
+    "--interval",
+    metavar="SECONDS",
+    type=click.FloatRange(min=0.05),
+    default=1.0,
+    show_default=True,
+    help="Between looks with --watch.",
+)
 def ls(services: tuple[str, ...], registry: str | None, as_json: bool, watch: bool, interval: float) -> None:
     """List providers: service, version, group, address, weight, tag, application, age, methods.
 
     SERVICE limits the list to these interfaces; * and ? stand for any text. A weight such as 12/100 is that
-    of a provider which is still warming up. When SERVICE is given and none has a provider, the exit code is 3.
+    of a provider which is still warming up. Exit code 3 when SERVICE is given and has no provider.
     """
     if watch:
         run(_watch(connect(registry), services, as_json, interval))
@@ -123,17 +129,18 @@ def row(instance: Instance) -> list[str]:
     service = instance.service
     age = age_of(instance.timestamp, time.time()) if instance.timestamp else None
     effective = instance.weight if age is None else weight_at(age, instance.weight, instance.warmup)
-    return [
+    cells = [
         service.interface,
-        service.version or "-",
-        service.group or "-",
+        service.version,
+        service.group,
         instance.address,
         str(instance.weight) if effective == instance.weight else f"{effective}/{instance.weight}",
-        instance.tag or "-",
-        instance.application or "-",
-        "-" if age is None else format_age(age),
-        ",".join(instance.methods) or "-",
+        instance.tag,
+        instance.application,
+        "" if age is None else format_age(age),
+        ",".join(instance.methods),
     ]
+    return [printable(cell) or "-" for cell in cells]
 
 
 def describe(instance: Instance) -> dict[str, Any]:
@@ -145,9 +152,7 @@ def describe(instance: Instance) -> dict[str, Any]:
         "version": instance.service.version,
         "address": instance.address,
         "weight": instance.weight,
-        "effective_weight": instance.weight
-        if age is None
-        else weight_at(age, instance.weight, instance.warmup),
+        "effective_weight": instance.weight if age is None else weight_at(age, instance.weight, instance.warmup),
         "warmup": instance.warmup,
         "tag": instance.tag,
         "application": instance.application,

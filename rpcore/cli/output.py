@@ -50,6 +50,4 @@ def rich_table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> Any:
 def aligned(rows: Sequence[Sequence[str]]) -> list[str]:
     """Rows as lines whose cells stand below each other."""
     widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
-    return [
-        "  ".join(f"{cell:{width}}" for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows
-    ]
+    return ["  ".join(f"{cell:{width}}" for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]

@@ -8,9 +8,10 @@ from typing import Any
 
 import click
 
-from rpcore.cli.command import Command
-from rpcore.cli.failures import Failure
-from rpcore.cli.loading import load
+from rpcore.cli.command import Command, debugging
+from rpcore.cli.failures import OK, UNREACHABLE, USAGE, Failure, exits
+from rpcore.cli.loading import fault, load
+from rpcore.errors import RpcError
 from rpcore.loops import new_runner
 from rpcore.server import Server
 
@@ -23,11 +24,10 @@ LEVELS = ["debug", "info", "warning", "error"]
         "rpcore serve users.main:server",
         "rpcore serve users.main:make_server --port 0 --registry file:///run/users/registry",
     ],
+    exits=exits(OK, USAGE, UNREACHABLE),
 )
 @click.argument("target", metavar="MODULE:OBJECT")
-@click.option(
-    "--host", metavar="HOST", help='Address to listen on; "" for all, unix:/path for a Unix socket.'
-)
+@click.option("--host", metavar="HOST", help='Address to listen on; "" for all, unix:/path for a Unix socket.')
 @click.option("--port", "-p", metavar="PORT", type=int, help="0 picks a free one.")
 @click.option("--registry", "-r", metavar="URL", help="Where to register, instead of where the server says.")
 @click.option("--no-register", is_flag=True, help="Serve without registering anywhere.")
@@ -64,14 +64,24 @@ def serve(
 
 
 async def _serve(target: str, **changes: Any) -> None:
-    server = load(target)
-    if not isinstance(server, Server) and callable(server):
-        server = server()
-    if inspect.isawaitable(server):
-        server = await server
-    if not isinstance(server, Server):
-        raise Failure(
-            f"{target!r} is a {type(server).__name__}: expected a rpcore.Server or a function that makes one"
-        )
+    server = await _made(target)
     server.configure(**changes)
     await server.serve()
+
+
+async def _made(target: str) -> Server:
+    found = load(target)
+    try:
+        if not isinstance(found, Server) and callable(found):
+            found = found()
+        if inspect.isawaitable(found):
+            found = await found
+    except RpcError:
+        raise
+    except Exception as error:
+        if debugging():
+            raise
+        raise Failure(f"{target!r}: {fault(error)}") from error
+    if not isinstance(found, Server):
+        raise Failure(f"{target!r} gives {found!r}: expected a rpcore.Server or a function that makes one")
+    return found

@@ -7,7 +7,7 @@ from typing import Literal
 import click
 
 from rpcore.cli.command import Command
-from rpcore.cli.failures import Failure
+from rpcore.cli.failures import OK, USAGE, Failure, exits
 from rpcore.cli.loading import add_working_directory
 from rpcore.stubgen import generate
 
@@ -18,6 +18,7 @@ from rpcore.stubgen import generate
         "rpcore stubgen users.api:UserService > users_client.py",
         "rpcore stubgen users.api:UserService --kind blocking -o users_sync.py",
     ],
+    exits=exits(OK, USAGE),
 )
 @click.argument("interface", metavar="MODULE[:INTERFACE]")
 @click.option(
@@ -25,11 +26,9 @@ from rpcore.stubgen import generate
     type=click.Choice(["client", "blocking"]),
     default="client",
     show_default=True,
-    help="client: the interface and its types without the provider's code; blocking: a view with def methods.",
+    help="client: the interface and its types, without provider code; blocking: a view with def methods.",
 )
-@click.option(
-    "--output", "-o", metavar="FILE", type=click.Path(dir_okay=False), help="Instead of standard output."
-)
+@click.option("--output", "-o", metavar="FILE", type=click.Path(dir_okay=False), help="Instead of standard output.")
 def stubgen(interface: str, kind: Literal["client", "blocking"], output: str | None) -> None:
     """Write a typed Python module for one interface, or for all that a module declares."""
     add_working_directory()

@@ -2,7 +2,8 @@
 
 Arguments and results are JSON in the form in which values travel (``docs/commands.md``): records are objects
 with their wire names, dates, decimals and UUIDs are text, sets and tuples are arrays. JSON lacks two things,
-which are written as objects with one marked key, in both directions::
+which are written as objects with one marked key, in both directions (a dict that happens to look like one is
+written as the second)::
 
     bytes                        {"$base64": "aGVsbG8="}
     a dict whose keys are not    {"$map": [[1, "one"], [2, "two"]]}
@@ -33,12 +34,12 @@ def parse(text: str) -> Any:
     """The value that one argument of the command line stands for: JSON, or a bare word as the string it is.
 
     Raises:
-        ValueError: it begins like JSON and is none; says where.
+        ValueError: it begins as an object, array or string of JSON and is none; says where.
     """
     try:
         value = json.loads(text, parse_constant=_refuse_constant)
     except ValueError as error:
-        if not text or text[0] in '{["-0123456789':
+        if text.startswith(("{", "[", '"')):
             raise ValueError(f"no valid JSON: {error}") from error
         return text
     return _from_json(value)
@@ -86,7 +87,7 @@ def to_json(value: Any) -> Any:
         case datetime.timedelta() | decimal.Decimal() | uuid.UUID():
             return _wire_text(value)
         case Mapping():
-            if all(isinstance(key, str) for key in value):
+            if all(isinstance(key, str) for key in value) and value.keys() not in ({BASE64}, {MAP}):
                 return {str(key): to_json(item) for key, item in value.items()}
             return {MAP: [[to_json(key), to_json(item)] for key, item in value.items()]}
         case tuple() if hasattr(value, "_fields"):

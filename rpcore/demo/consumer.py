@@ -1,8 +1,8 @@
 """The consumer process of the demo: searches at full speed and reports what it measures.
 
-``python -m rpcore.demo.consumer REGISTRY CONCURRENCY`` writes one msgpack map to standard output every ``EVERY``
-seconds (see ``Report``), and ends when its standard input does. Measuring is all it does besides calling, so the
-display costs the calls nothing: it is another process.
+``python -m rpcore.demo.consumer REGISTRY CONCURRENCY`` writes one msgpack map to standard output every
+``EVERY`` seconds (see ``Report``), and ends when its standard input does. Measuring is all it does besides
+calling, so the display costs the calls nothing: it is another process.
 """
 
 from __future__ import annotations
@@ -69,7 +69,7 @@ class Consumer:
         return found
 
     async def search_on(self, words: list[str]) -> None:
-        """As somebody at a search box would: type a little, search, look at one result; without the pauses."""
+        """As somebody at a search box would: type a little, search, look at a result; without pauses."""
         while True:
             word = random.choice(words)
             try:

@@ -1,8 +1,8 @@
 """A search index over the source of the running Python's standard library.
 
-``read_library`` parses every file with ``ast``, in several processes: it is the slow part. ``Index`` answers the
-questions of ``api.Search``; it moves through a file with ``marshal``, which is fast, and safe here because the file
-is our own.
+``read_library`` parses every file with ``ast``, in several processes: it is the slow part. ``Index`` answers
+the questions of ``api.Search``; it moves through a file with ``marshal``, which is fast, and safe here because
+the file is ours.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ def read_library(root: Path, *, processes: int = 1) -> list[Row]:
     jobs = [(str(file), str(root)) for file in source_files(root)]
     if processes == 1:
         return [row for job in jobs for row in scan(job)]
-    # Spawned, because forking a process that has threads is asking for trouble. Ctrl-C is the parent's to handle.
+    # Spawned, because forking a process that has threads is asking for trouble. Ctrl-C is for the parent.
     with ProcessPoolExecutor(
         processes,
         mp_context=multiprocessing.get_context("spawn"),
@@ -105,7 +105,7 @@ def _signature(node: ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef, line
 
 
 class Index:
-    """Implements ``api.Search``: everything in memory, a search touches only entries that have its rarest word.
+    """Implements ``api.Search``: all in memory; a search touches only entries that have its rarest word.
 
     Args:
         rows: every entry.

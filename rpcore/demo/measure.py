@@ -54,3 +54,12 @@ class Measures:
         """Provider address -> its part of all attempts, from 0 to 1."""
         total = self.attempts.total()
         return {address: count / total for address, count in self.attempts.items()} if total else {}
+
+
+@dataclass(slots=True)
+class Phase:
+    """One chapter: what was done, what came of it, and the calls meanwhile."""
+
+    title: str
+    outcome: str = ""
+    measures: Measures = field(default_factory=Measures)

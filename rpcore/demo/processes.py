@@ -6,7 +6,7 @@ import asyncio
 import os
 import signal
 import sys
-from asyncio.subprocess import DEVNULL, PIPE, Process
+from asyncio.subprocess import PIPE, Process
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -50,8 +50,8 @@ class Child:
         self._process: Process | None = None
 
     async def start(self) -> None:
-        """Start it in a session of its own, so that Ctrl-C reaches only the demo, which then ends its processes."""
-        with open(self.log, "wb") as log:
+        """Start it in a session of its own: Ctrl-C reaches only the demo, which then ends its processes."""
+        with self.log.open("wb") as log:
             self._process = await asyncio.create_subprocess_exec(
                 sys.executable,
                 *self.arguments,
@@ -86,9 +86,18 @@ class Child:
 
     def failure(self) -> ProcessFailed:
         """What to say when it ended although nobody asked it to."""
+        code = self.process.returncode
+        if code is not None and code < 0:
+            return ProcessFailed(f"{self.title} was ended by {signal.Signals(-code).name}")
+        return ProcessFailed(f"{self.title} ended with exit code {code}: {self._last_words()}")
+
+    def delay(self, seconds: float) -> ProcessFailed:
+        """What to say when it is not ready although it had ``seconds``."""
+        return ProcessFailed(f"{self.title} is not ready after {seconds:g} s: {self._last_words()}")
+
+    def _last_words(self) -> str:
         lines = self.log.read_text(errors="replace").strip().splitlines()
-        last = lines[-1] if lines else "it printed nothing"
-        return ProcessFailed(f"{self.title} ended with exit code {self.process.returncode}: {last}")
+        return lines[-1] if lines else "it printed nothing"
 
     async def stop(self) -> int:
         """End it, politely first; returns the exit code."""
@@ -134,6 +143,3 @@ async def reports(child: Child) -> AsyncIterator[Report]:
         unpacker.feed(data)
         for report in unpacker:
             yield report
-
-
-__all__ = ["DEVNULL", "Child", "ProcessFailed", "consumer", "provider", "reports"]

@@ -1,8 +1,8 @@
 """The demo's story: build an index, serve it by three processes, search it, and let providers come and go.
 
 Each chapter of the story is a ``Phase`` whose calls are counted by themselves. The consumer (another process)
-measures and this one watches, so nothing here runs between a call and its answer. All processes are ours, known
-by pid, and ended when this one ends, whatever the reason.
+measures and this one watches, so nothing here runs between a call and its answer. All processes are ours,
+known by pid, and ended when this one ends, whatever the reason.
 """
 
 from __future__ import annotations
@@ -11,26 +11,25 @@ import asyncio
 import contextlib
 import os
 import platform
-import shutil
 import signal
 import sys
 import tempfile
 import time
 from collections import deque
-from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import click
 
 from rpcore.cli.failures import INTERRUPTED
-from rpcore.cli.output import print_json, print_table
-from rpcore.connection import request_prefix
+from rpcore.cli.output import print_json
+from rpcore.demo import results
 from rpcore.demo.api import Search
 from rpcore.demo.consumer import EVERY, Report
 from rpcore.demo.index import Index, library_root, read_library
-from rpcore.demo.measure import Measures
+from rpcore.demo.measure import Measures, Phase
 from rpcore.demo.processes import Child, ProcessFailed, consumer, provider, reports
 from rpcore.demo.provider import WARMUP
 from rpcore.demo.show import Display, Live, Plain, Row, Silent, View, milliseconds
@@ -59,20 +58,11 @@ class Provider:
         return self.instance.address if self.instance else ""
 
 
-@dataclass(slots=True)
-class Phase:
-    """One chapter: what was done, what came of it, and the calls meanwhile."""
-
-    title: str
-    outcome: str = ""
-    measures: Measures = field(default_factory=Measures)
-
-
 class Demo:
     """One run.
 
     Args:
-        seconds: how long the consumer searches, over all phases; a phase lasts longer when its process needs it.
+        seconds: how long the consumer searches, over all phases; a phase may last longer.
         concurrency: calls in flight.
         source: directory of Python source to index; the standard library when None.
         keep: whether to leave the providers running at the end, until Ctrl-C.
@@ -139,9 +129,10 @@ class Demo:
                     task.cancel()
         except* ProcessFailed as failed:
             self.problems += [str(error) for error in failed.exceptions]
+            self.phases = self.phases[:-1]  # its counts would only say the same
         finally:
             self.display.close()
-        self._judge()
+        self.problems += results.problems_of(self.phases)
         self._print_results()
         if self.keep and not self.problems:
             await self._wait_for_interrupt()
@@ -170,9 +161,7 @@ class Demo:
         await self._phase("D joins", 0.25, self._join, "D", group)
         await self._phase("SIGTERM to A", 0.25, self._drain, "A")
 
-    async def _phase(
-        self, title: str, part: float, action: Callable[..., Awaitable[str]], *arguments: Any
-    ) -> None:
+    async def _phase(self, title: str, part: float, action: Callable[..., Awaitable[str]], *arguments: Any) -> None:
         """Do ``action``, and count the calls from then on for this part of the time."""
         phase = Phase(title)
         ends = time.monotonic() + part * self.seconds
@@ -225,10 +214,16 @@ class Demo:
         self._children.append(child)
         await child.start()
         self._watching.append(group.create_task(self._guard(made), name=f"demo guard {name}"))
-        async with asyncio.timeout(STARTUP):
-            await self.watch.until(lambda: child.pid in self.watch.by_pid)
+        await self._ready(child, self.watch.until(lambda: child.pid in self.watch.by_pid))
         made.instance = self.watch.by_pid[child.pid]
         made.state = "serving"
+
+    async def _ready(self, child: Child, sign: Awaitable[object]) -> None:
+        try:
+            async with asyncio.timeout(STARTUP):
+                await sign
+        except TimeoutError:
+            raise child.delay(STARTUP) from None
 
     async def _guard(self, made: Provider) -> None:
         await made.child.ended()
@@ -240,8 +235,7 @@ class Demo:
         self._children.append(child)
         await child.start()
         self._watching.append(group.create_task(self._listen(child), name="demo consumer"))
-        async with asyncio.timeout(STARTUP):
-            await self._reported.wait()
+        await self._ready(child, self._reported.wait())
         self.display.say(f"the consumer (pid {child.pid}) searches with {self.concurrency} calls in flight")
 
     async def _listen(self, child: Child) -> None:
@@ -286,87 +280,22 @@ class Demo:
 
     # --- the end ------------------------------------------------------------------------------------------
 
-    def _judge(self) -> None:
-        """What the counts say against us."""
-        for phase in self.phases:
-            if phase.measures.failed:
-                errors = "; ".join(
-                    f"{count} x {text}" for text, count in phase.measures.errors.most_common(3)
-                )
-                self.problems.append(f"{phase.title}: {phase.measures.failed} calls failed: {errors}")
-            if phase.measures.wrong:
-                self.problems.append(f"{phase.title}: {phase.measures.wrong} answers contradict another")
-            if not phase.measures.answered:
-                self.problems.append(f"{phase.title}: no call was answered")
-
     def _print_results(self) -> None:
+        names = {each.address: each.name for each in self.providers.values()}
         if self.as_json:
-            print_json(self.results())
+            print_json(results.as_json(self.phases, self.problems, names=names, entries=self.entries))
             return
-        click.echo()
-        phases = [*self.phases, Phase("all", measures=self._total)]
-        print_table(
-            ("PHASE", "CALLS", "PER S", "P50", "P99", "MAX", "RETRIED", "FAILED"),
-            [
-                (
-                    phase.title,
-                    f"{phase.measures.answered:,}",
-                    f"{phase.measures.rate:,.0f}",
-                    *map(milliseconds, phase.measures.percentiles()),
-                    str(phase.measures.retries),
-                    str(phase.measures.failed),
-                )
-                for phase in phases
-            ],
-        )
-        click.echo()
+        results.print_phases([*self.phases, Phase("all", measures=self._total)])
         for problem in self.problems:
             click.echo(f"rpcore: {problem}", err=True)
         if not self.problems:
             click.echo("No call failed: what was in flight to the killed provider was retried elsewhere.")
         if not self.keep:
-            click.echo(f"To go on by hand: {_command()} demo --keep")
-
-    def results(self) -> Mapping[str, Any]:
-        """Everything that was measured, for programs."""
-        names = {each.address: each.name for each in self.providers.values()}
-        return {
-            "entries": self.entries,
-            "ok": not self.problems,
-            "problems": self.problems,
-            "phases": [
-                {
-                    "title": phase.title,
-                    "outcome": phase.outcome,
-                    "seconds": round(phase.measures.seconds, 3),
-                    "calls": phase.measures.answered,
-                    "calls_per_second": round(phase.measures.rate, 1),
-                    **dict(zip(("p50", "p99", "max"), phase.measures.percentiles(), strict=True)),
-                    "retries": phase.measures.retries,
-                    "failed": phase.measures.failed,
-                    "wrong": phase.measures.wrong,
-                    "shares": {
-                        names.get(a, a): round(share, 4) for a, share in phase.measures.shares().items()
-                    },
-                }
-                for phase in self.phases
-            ],
-        }
+            click.echo(f"To go on by hand: {results.command()} demo --keep")
 
     async def _wait_for_interrupt(self) -> None:
-        registry = f"--registry {self.registry.url}"
-        serving = [each for each in self.providers.values() if each.state == "serving"]
-        names = " and ".join(f"{each.name} (pid {each.child.pid})" for each in serving)
-        command = _command()
-        click.echo(f"Providers {names} go on until Ctrl-C. In another terminal:\n")
-        for line in (
-            f"{command} ls --watch {registry}",
-            f'{command} invoke rpcore.demo.api.Search.search "json decoder" 3 {registry}',
-            f"{command} invoke rpcore.demo.api.Search.describe json.decoder.JSONDecoder {registry}",
-            f"{command} decode {example_frame().hex()}",
-            f"kill -9 {serving[0].child.pid}",
-        ):
-            click.echo(f"  {line}")
+        serving = {each.name: each.child.pid for each in self.providers.values() if each.state == "serving"}
+        results.print_next_steps(self.registry.url, serving)
         with contextlib.suppress(asyncio.CancelledError):
             await asyncio.Event().wait()
 
@@ -388,19 +317,3 @@ class Watch:
         while not condition():
             self._changed.clear()
             await self._changed.wait()
-
-
-def example_frame() -> bytes:
-    """A request as it travels: ``search("json decoder", 3)``."""
-    import struct
-
-    import msgpack
-
-    body = request_prefix(interface_spec(Search).key, "search")
-    body += msgpack.packb(["json decoder", 3]) + msgpack.packb(1000) + msgpack.packb(None)
-    return struct.pack(">2sBBqi", b"\xda\xbb", 0xC0 | 29, 0, 1, len(body)) + body
-
-
-def _command() -> str:
-    """How to run the command from a shell."""
-    return "rpcore" if shutil.which("rpcore") else f"{sys.executable} -m rpcore"

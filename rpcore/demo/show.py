@@ -128,9 +128,7 @@ class Live:
         for row in rows:
             bar = "█" * round(row.share * BAR)
             style = None if row.state == "serving" else "dim"
-            table.add_row(
-                row.name, str(row.pid), row.address, row.state, f"{bar:{BAR}} {row.share:4.0%}", style=style
-            )
+            table.add_row(row.name, str(row.pid), row.address, row.state, f"{bar:{BAR}} {row.share:4.0%}", style=style)
         return table
 
 

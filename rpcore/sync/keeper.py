@@ -50,13 +50,13 @@ class Keeper:
         """Call ``function`` in the thread and wait for its result."""
         result: concurrent.futures.Future[T] = concurrent.futures.Future()
 
-        def callback() -> None:
+        def callback(result: concurrent.futures.Future[T]) -> None:
             try:
                 result.set_result(function(*args))
             except BaseException as error:
                 result.set_exception(error)
 
-        self.loop.call_soon_threadsafe(callback)
+        self.loop.call_soon_threadsafe(callback, result)
         try:
             return result.result()
         finally:
@@ -93,4 +93,4 @@ class _Loop(asyncio.SelectorEventLoop):
 
     def __del__(self) -> None:
         if self._made_in == os.getpid():
-            super().__del__()  # type: ignore[misc]
+            super().__del__()

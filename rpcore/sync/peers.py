@@ -20,6 +20,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable
+from typing import Any
 
 from rpcore import _core, errors
 from rpcore._codec import Limits
@@ -218,10 +219,7 @@ class Peer(_core.Peer):
             line = self._dial(started + seconds)
         except OSError as error:
             self._dialled(None)
-            what = error if isinstance(error, errors.ConnectError) else _refusal(self.address, error, started)
-            logger.debug("dial failed: %s", what)
-            self.dial_failed(what)
-            call.fail(what)
+            self._dial_failed(call, error, started)
             return None
         except BaseException:
             self._dialled(None)
@@ -260,12 +258,15 @@ class Peer(_core.Peer):
         self.last_error = None
         self.refresh("up")
 
-    def dial_failed(self, error: errors.ConnectError) -> None:
+    def _dial_failed(self, call: _core.Call, cause: OSError, started: float) -> None:
         """Not picked any more while another provider is usable, and probed in the background."""
+        error = _refusal(self.address, cause, started)
+        logger.debug("dial failed: %s", error)
         self.last_error = error
         if not self.connections:
             self.refresh("down")
             self._peers.probe(self)
+        call.fail(error)
 
     async def reconnect(self) -> None:
         """Connect in the background: on success the peer is usable again."""
@@ -589,7 +590,7 @@ async def _connect_on_loop(address: str) -> socket.socket:
     raise failure
 
 
-async def _connect_one(loop: asyncio.AbstractEventLoop, family: int, where: object) -> socket.socket:
+async def _connect_one(loop: asyncio.AbstractEventLoop, family: int, where: Any) -> socket.socket:
     sock = socket.socket(family, socket.SOCK_STREAM)
     try:
         sock.setblocking(False)
@@ -603,15 +604,17 @@ async def _connect_one(loop: asyncio.AbstractEventLoop, family: int, where: obje
 
 async def _readable(fd: int) -> None:
     loop = asyncio.get_running_loop()
-    readable = loop.create_future()
-    loop.add_reader(fd, lambda: readable.done() or readable.set_result(None))
+    readable = asyncio.Event()
+    loop.add_reader(fd, readable.set)
     try:
-        await readable
+        await readable.wait()
     finally:
         loop.remove_reader(fd)
 
 
 def _refusal(address: str, cause: OSError, started: float) -> errors.ConnectError:
+    if isinstance(cause, errors.ConnectError):
+        return cause
     what = str(cause) or "timed out"
     error = errors.ConnectError(f"{address}: {what} after {clock() - started:.3f} s", address=address)
     error.__cause__ = cause
