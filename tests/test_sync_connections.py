@@ -434,10 +434,16 @@ def test_no_call_leaves_a_cycle(client: sync.Client) -> None:
     with ServerProcess() as server:
         shop = client.refer(ShopSync, url=server.url, retries=0)
         quick = rpcore.bind(shop, timeout=0.002, retries=0)
+        refused = client.refer(ShopSync, url=f"dubbo://127.0.0.1:{free_port()}", retries=1)
 
         def every_ending() -> None:
             shop.echo("x")
-            for ending in (lambda: shop.refuse("x"), lambda: shop.echo(1), lambda: quick.nap(0.004)):
+            for ending in (
+                lambda: shop.refuse("x"),
+                lambda: shop.echo(1),
+                lambda: quick.nap(0.004),
+                lambda: refused.echo("x"),
+            ):
                 try:
                     ending()
                 except Exception:
@@ -448,7 +454,7 @@ def test_no_call_leaves_a_cycle(client: sync.Client) -> None:
         gc.collect()
         gc.disable()
         try:
-            for _ in range(200):
+            for _ in range(100):
                 every_ending()
             assert gc.collect() == 0
         finally:
