@@ -224,7 +224,7 @@ cdef class Worker(Timer):
             connection = self.feeding
             if connection is not None and self.request is None:
                 self.request = connection.next_request()
-        if len(engine.parked) >= 1024:
+        if engine.stopped or len(engine.parked) >= 1024:
             self._retire()
             raise StopIteration
         self._asyncio_future_blocking = True
