@@ -43,9 +43,7 @@ from rpcore.types import camel, dto
 _NO_NAMES: Mapping[str, Any] = types.MappingProxyType({})
 
 
-def compile_type(
-    hint: Any, *, naming: str = "", root: str = "result", names: Mapping[str, Any] = _NO_NAMES
-) -> Plan:
+def compile_type(hint: Any, *, naming: str = "", root: str = "result", names: Mapping[str, Any] = _NO_NAMES) -> Plan:
     """The plan of a type.
 
     Args:
@@ -260,8 +258,7 @@ class _Compiler:
         if record is not None:
             return self.of_record(cls, args, record)
         raise ConfigurationError(
-            f"{_name(hint)} is not a type that can be sent; make it a dataclass, or see "
-            f"rpcore.plan.register_adapter"
+            f"{_name(hint)} is not a type that can be sent; make it a dataclass, or see rpcore.plan.register_adapter"
         )
 
     # ---- collections
@@ -377,9 +374,7 @@ class _Compiler:
         for wire in wires.values():
             both = [name for name, other in wires.items() if other == wire]
             if len(both) > 1:
-                raise ConfigurationError(
-                    f"{cls.__qualname__}: {' and '.join(both)} have the same wire name {wire!r}"
-                )
+                raise ConfigurationError(f"{cls.__qualname__}: {' and '.join(both)} have the same wire name {wire!r}")
         return wires
 
     # ---- aliases and unions

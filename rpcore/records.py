@@ -183,9 +183,7 @@ def from_typed_dict(cls: type) -> Record | None:
     required = getattr(cls, "__required_keys__", None)
     if not issubclass(cls, dict) or required is None:
         return None
-    return Record(
-        tuple(Field(n, REQUIRED if n in required else OMIT) for n in inspect.get_annotations(cls)), "dict"
-    )
+    return Record(tuple(Field(n, REQUIRED if n in required else OMIT) for n in inspect.get_annotations(cls)), "dict")
 
 
 # ---- model libraries: made by calling the class, so that their own validation and defaults hold

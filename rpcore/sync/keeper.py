@@ -49,14 +49,7 @@ class Keeper:
     def call(self, function: Callable[..., T], *args: Any) -> T:
         """Call ``function`` in the thread and wait for its result."""
         result: concurrent.futures.Future[T] = concurrent.futures.Future()
-
-        def callback(result: concurrent.futures.Future[T]) -> None:
-            try:
-                result.set_result(function(*args))
-            except BaseException as error:
-                result.set_exception(error)
-
-        self.loop.call_soon_threadsafe(callback, result)
+        self.loop.call_soon_threadsafe(_fulfil, result, function, args)
         try:
             return result.result()
         finally:
@@ -82,6 +75,13 @@ class Keeper:
             null = os.open(os.devnull, os.O_RDWR)
             os.dup2(null, fileno())
             os.close(null)
+
+
+def _fulfil(result: concurrent.futures.Future[T], function: Callable[..., T], args: tuple[Any, ...]) -> None:
+    try:
+        result.set_result(function(*args))
+    except BaseException as error:
+        result.set_exception(error)
 
 
 class _Loop(asyncio.SelectorEventLoop):

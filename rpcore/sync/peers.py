@@ -225,6 +225,9 @@ class Peer(_core.Peer):
             self._dialled(None)
             raise
         self._dialled(line)
+        if not line.connection.usable and call.elsewhere():
+            self.check_in(line)  # it greeted us with READONLY
+            return None
         return line
 
     def _dial(self, until: float) -> Line:
