@@ -327,6 +327,7 @@ cdef class Worker(Timer):
         if self.armed:
             self.engine.wheel.remove(self)
         request.entry.gauge.leave()
+        request.request = None
         self.request = None
         self.coroutine = None
         self.context = None
