@@ -2,6 +2,8 @@
 # they are made by plan.py through their Python constructors and used through the two methods of Plan.
 
 cimport cython
+from cpython.object cimport PyObject
+from libc.stdint cimport int64_t
 
 
 cdef enum:
@@ -50,12 +52,79 @@ cdef class Reader:
     cdef void start(self, const unsigned char* p, Py_ssize_t n, list large) noexcept
 
 
+@cython.final
+cdef class HessianWriter:               # one outgoing hessian2 stream above a Writer
+    cdef Writer w
+    cdef bint refs                      # whether what occurs twice is sent as a reference
+    cdef object known                   # None, or class -> plan: the named classes of the interface
+    cdef PyObject** seen                # containers by number; NULL for those that are nobody's
+    cdef Py_ssize_t count, cap
+    cdef int* slots                     # hash table of numbers + 1, in use while mask is not 0
+    cdef Py_ssize_t mask, slots_cap
+    cdef dict classes                   # key -> number of its definition
+    cdef Py_ssize_t class_count
+    cdef PyObject* few[8]               # the first of these keys
+    cdef dict types                     # type name -> number
+
+    cdef int start(self, Writer w, object known) except -1
+    cdef void finish(self) noexcept
+    cdef int refer(self, object value) except -1
+    cdef Py_ssize_t find(self, PyObject* value) noexcept
+    cdef Py_ssize_t slot_of(self, PyObject* value) noexcept
+    cdef int number(self, PyObject* value) except -1
+    cdef int rehash(self) except -1
+    cdef int open_object(self, object key, bytes definition) except -1
+    cdef int open_list(self, object type_name, Py_ssize_t n) except -1
+    cdef int open_map(self, object type_name) except -1
+    cdef int put_type(self, object name) except -1
+
+
+cdef class HessianClass
+
+
+cdef struct Ref:
+    PyObject* value                     # NULL while it cannot be referred to
+    PyObject* plan                      # borrowed, only compared: what read it
+
+
+@cython.final
+cdef class HessianReader:               # one incoming hessian2 stream above a Reader
+    cdef Reader r
+    cdef object known                   # None, or wire name -> plan: the named classes of the interface
+    cdef Ref* refs                      # containers by number
+    cdef Py_ssize_t count, cap
+    cdef list classes, types            # by number
+    cdef list remembered                # class definitions of earlier streams
+    cdef object type_name               # of the list that open_list opened
+
+    cdef int start(self, Reader r, object known) except -1
+    cdef void finish(self) noexcept
+    cdef Py_ssize_t number(self, PyObject* value, Plan plan) except -1
+    cdef int settle(self, Py_ssize_t n, object value) except -1
+    cdef object resolve(self, Plan plan)
+    cdef int check(self, Plan plan, object value) except -1
+    cdef int pass_definitions(self) except -1
+    cdef int define(self) except -1
+    cdef HessianClass open_object(self)
+    cdef object take_type(self)
+    cdef Py_ssize_t open_list(self) except -2
+    cdef bint at_end(self) except -1
+    cdef HessianClass look_up(self, HessianClass c)
+    cdef list load_all(self, object data, tuple plans, Limits limits)
+
+
 cdef class Plan:
     cdef int encode(self, Writer w, object value) except -1
     cdef object decode(self, Reader r)
     cdef int encode_list(self, Writer w, list items) except -1
     cdef list decode_list(self, Reader r)
     cdef str describe(self)
+    cdef int encode_hessian(self, HessianWriter h, object value) except -1
+    cdef object decode_hessian(self, HessianReader h)
+    cdef int encode_hessian_items(self, HessianWriter h, list items) except -1
+    cdef int decode_hessian_items(self, HessianReader h, list out, Py_ssize_t n) except -1
+    cdef str jvm(self)
+    cdef tuple java_names(self)
 
 
 @cython.final
@@ -67,6 +136,8 @@ cdef class ArgsPlan:
 
     cdef int encode_args(self, Writer w, tuple args) except -1
     cdef tuple decode_args(self, Reader r)
+    cdef int encode_hessian(self, HessianWriter h, tuple args) except -1
+    cdef tuple decode_hessian(self, HessianReader h)
 
 
 @cython.final
@@ -75,6 +146,7 @@ cdef class ExceptionPlan(Plan):
     cdef readonly object cls
     cdef Plan fields                    # a map of the fields, or None: only `args` travel
     cdef object build                   # (cls, args) -> exception, for what arrives as `args`
+    cdef bytes definition               # its Java class
 
 
 @cython.final
@@ -104,3 +176,12 @@ cdef int write_int(Writer w, long long value) except -1
 cdef int write_array(Writer w, Py_ssize_t n) except -1
 cdef int write_map(Writer w, Py_ssize_t n) except -1
 cdef int write_nil(Writer w) except -1
+
+cdef int hessian_write_str(HessianWriter h, object s) except -1
+cdef int hessian_write_int(HessianWriter h, int value) except -1
+cdef int hessian_write_null(HessianWriter h) except -1
+cdef int hessian_write_map(HessianWriter h, dict entries) except -1
+cdef object hessian_read_str(HessianReader h)
+cdef object hessian_read_map(HessianReader h)
+cdef int64_t hessian_read_int(HessianReader h) except? -1
+cdef object hessian_read_exception(HessianReader h, dict plans)

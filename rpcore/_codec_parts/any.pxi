@@ -187,6 +187,12 @@ cdef class AnyPlan(Plan):
     cdef object decode(self, Reader r):
         return decode_any(r)
 
+    cdef int encode_hessian(self, HessianWriter h, object value) except -1:
+        return encode_hessian_any(h, value)
+
+    cdef object decode_hessian(self, HessianReader h):
+        return decode_hessian_any(h)
+
     cdef str describe(self):
         return "Any"
 

@@ -66,6 +66,57 @@ cdef class ArgsPlan:
             values.append(self.defaults[i])
         return tuple(values)
 
+    cdef int encode_hessian(self, HessianWriter h, tuple args) except -1:
+        """The arguments, one value after another."""
+        cdef Py_ssize_t i = 0, n = PyTuple_GET_SIZE(self.plans)
+        if PyTuple_GET_SIZE(args) != n:
+            raise EncodeError(f"takes {n} arguments ({', '.join(self.names)}), got {PyTuple_GET_SIZE(args)}", path="args")
+        try:
+            for i in range(n):
+                (<Plan>rp_tuple_item(self.plans, i)).encode_hessian(h, <object>rp_tuple_item(args, i))
+            i = DONE
+        finally:
+            if i != DONE:
+                pass_step(f"args.{self.names[i]}")
+        return 0
+
+    cdef tuple decode_hessian(self, HessianReader h):
+        """All arguments: hessian2 bodies do not say how many there are, their descriptor does."""
+        cdef Py_ssize_t i = 0, n = PyTuple_GET_SIZE(self.plans)
+        cdef list values = []
+        try:
+            for i in range(n):
+                values.append((<Plan>rp_tuple_item(self.plans, i)).decode_hessian(h))
+            i = DONE
+        finally:
+            if i != DONE:
+                pass_step(f"args.{self.names[i]}")
+        return tuple(values)
+
+    @property
+    def descriptor(self):
+        """The JVM descriptors of all parameters, one after another, as Java compares them."""
+        return "".join([(<Plan>plan).jvm() for plan in self.plans])
+
+    def hessian_dumps(self, tuple args):
+        """The arguments as the bytes of one hessian2 stream; see ``Plan.dumps``."""
+        cdef Writer w = Writer.__new__(Writer)
+        cdef HessianWriter h = HessianWriter.__new__(HessianWriter)
+        h.start(w, None)
+        self.encode_hessian(h, args)
+        return w.content()
+
+    def hessian_loads(self, data, Limits limits=None):
+        """The arguments in ``data``; see ``hessian_loads``."""
+        cdef Reader r = Reader.__new__(Reader)
+        cdef HessianReader h = HessianReader.__new__(HessianReader)
+        r.open(data, limits)
+        h.start(r, None)
+        args = self.decode_hessian(h)
+        if r.p != r.end:
+            raise DecodeError(f"{r.end - r.p} bytes follow the arguments", path="args")
+        return args
+
     def dumps(self, tuple args):
         """The argument list as msgpack bytes; see ``Plan.dumps``."""
         cdef Writer w = Writer.__new__(Writer)
@@ -105,6 +156,7 @@ cdef class ExceptionPlan(Plan):
         self.wire_name = wire_name
         self.fields = fields
         self.build = build
+        self.definition = throwable_definition(wire_name, None if fields is None else (<RecordPlan>fields).wire_names)
 
     cdef int encode(self, Writer w, object value) except -1:
         if not isinstance(value, self.cls):
@@ -122,6 +174,52 @@ cdef class ExceptionPlan(Plan):
             return self.build(self.cls, args)
         except Exception as error:
             raise DecodeError(f"{self.cls.__name__}: {kind_name(error)}: {error}") from error
+
+    cdef int encode_hessian(self, HessianWriter h, object value) except -1:
+        """As a Throwable of class ``wire_name``: message, empty stack, no cause, and the fields as the subclass's own."""
+        if not isinstance(value, self.cls):
+            refuse(self.cls.__name__, value)
+        if h.refer(value):
+            return 0
+        enter_write(h.w)
+        h.open_object(self, self.definition)
+        put_throwable(h, value, str(value))
+        if self.fields is not None:
+            (<RecordPlan>self.fields).put_values(h, value, False, True)
+        h.w.depth += 1
+        return 0
+
+    cdef object decode_hessian(self, HessianReader h):
+        """The fields by name; a ``message`` that is not among those sent is Java's ``detailMessage``."""
+        cdef RecordPlan fields = self.fields
+        cdef HessianClass c
+        cdef Mapping mapping
+        cdef Py_ssize_t number
+        h.pass_definitions()
+        if tag_of(h.r) == TAG_REF:
+            return h.resolve(self)
+        c = h.open_object()
+        if c is None:
+            unexpected(h.r, self.cls.__name__)
+        if fields is not None:
+            names = c.names
+            if "message" in fields.by_wire and "message" not in names:
+                names = tuple(["message" if name == "detailMessage" else name for name in names])
+            return fields.decode_hessian_fields(h, make_mapping(fields, names))
+        number = h.number(NULL, self)
+        message = read_hessian_fields(h, c).get("detailMessage")
+        try:
+            value = self.build(self.cls, [] if message is None else [message])
+        except Exception as error:
+            raise DecodeError(f"{self.cls.__name__}: {kind_name(error)}: {error}") from error
+        h.settle(number, value)
+        return value
+
+    cdef str jvm(self):
+        return jvm_of(self.wire_name)
+
+    cdef tuple java_names(self):
+        return (self.wire_name,)
 
     cdef str describe(self):
         return self.cls.__name__

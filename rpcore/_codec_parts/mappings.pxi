@@ -80,6 +80,27 @@ cdef class DictPlan(Plan):
         r.depth += 1
         return out
 
+    cdef int encode_hessian(self, HessianWriter h, object value) except -1:
+        if not PyDict_CheckExact(value) and not isinstance(value, self.cls):
+            refuse(self.name, value)
+        if h.refer(value):
+            return 0
+        h.open_map(None)
+        return encode_hessian_entries(h, value if PyDict_CheckExact(value) else dict(value), self.key, self.value)
+
+    cdef object decode_hessian(self, HessianReader h):
+        cdef dict out = {}
+        h.pass_definitions()
+        if tag_of(h.r) == TAG_REF:
+            return h.resolve(self)
+        open_hessian_map(h)
+        h.number(<PyObject*>out, self)
+        decode_hessian_entries(h, out, self.key, self.value)
+        return out
+
+    cdef str jvm(self):
+        return "Ljava/util/Map;"
+
     cdef str describe(self):
         return f"{self.name}[{self.key.describe()}, {self.value.describe()}]"
 

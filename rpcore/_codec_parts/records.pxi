@@ -85,6 +85,9 @@ cdef class RecordPlan(Plan):
     cdef object cls
     cdef str name
     cdef tuple names, plans, defaults, keys, wire_names
+    cdef str wire_name          # of the class itself, or ""
+    cdef bytes definition       # of the Java class of that name, or None
+    cdef dict by_wire           # wire name of a field -> its index
     cdef Field* fields
     cdef Py_ssize_t count
     cdef Build build
@@ -105,7 +108,7 @@ cdef class RecordPlan(Plan):
     def __dealloc__(self):
         PyMem_Free(self.fields)
 
-    def define(self, fields, str build, *, post_init=None, Py_ssize_t positional=0, keywords=()):
+    def define(self, fields, str build, *, post_init=None, Py_ssize_t positional=0, keywords=(), str wire_name=""):
         """Give the record its fields; called once.
 
         Args:
@@ -113,6 +116,7 @@ cdef class RecordPlan(Plan):
                 ``OMIT``; the descriptor is what the class has under the name, or None.
             build: ``"new"``, ``"call"``, ``"dict"`` or ``"tuple"``.
             post_init: method to call afterwards, with ``build="new"``.
+            wire_name: the Java class, as whose instances hessian2 sends it; "": as a map.
             positional, keywords: how the fields are passed, with ``build="call"``. Only keywords may have ``OMIT``.
         """
         cdef Py_ssize_t i
@@ -122,6 +126,9 @@ cdef class RecordPlan(Plan):
             raise TypeError(f"{self.name} is already defined")
         self.names = tuple([intern_name(name) for name, _, _, _, _ in fields])
         self.wire_names = tuple([wire for _, wire, _, _, _ in fields])
+        self.wire_name = wire_name
+        self.definition = class_definition(wire_name, self.wire_names) if wire_name else None
+        self.by_wire = {wire: i for i, wire in enumerate(self.wire_names)}
         self.plans = tuple([plan for _, _, plan, _, _ in fields])
         self.defaults = tuple([d.make if isinstance(d, Factory) else d for _, _, _, d, _ in fields])
         self.keys = tuple([StrPlan().dumps(wire) for wire in self.wire_names])
@@ -165,6 +172,66 @@ cdef class RecordPlan(Plan):
         else:
             self.encode_fields(w, value, tag, exact)
         w.depth += 1
+        return 0
+
+    cdef int encode_hessian(self, HessianWriter h, object value) except -1:
+        return self.encode_hessian_as(h, value, self.definition)
+
+    cdef int encode_hessian_as(self, HessianWriter h, object value, bytes definition) except -1:
+        """As an object of the class that ``definition`` defines, or as a map where that is None."""
+        cdef bint exact = <PyObject*>Py_TYPE(value) == <PyObject*>self.cls
+        cdef Plan plan
+        if not exact:
+            if not (PyDict_Check(value) if self.from_dict else isinstance(value, self.cls)):
+                refuse(self.name, value)
+            plan = plan_of(h, type(value))
+            if plan is not None and plan is not self and definition is self.definition:
+                return plan.encode_hessian(h, value)    # a subclass that has its own name
+        if h.refer(value):
+            return 0
+        enter_write(h.w)
+        if definition is not None:
+            h.open_object(self, definition)
+        else:
+            h.open_map(None)
+        self.put_values(h, value, exact, definition is not None)
+        if definition is None:
+            write_byte(h.w, 0x5A)
+        h.w.depth += 1
+        return 0
+
+    cdef int put_values(self, HessianWriter h, object value, bint exact, bint bare) except -1:
+        """The fields; ``bare``: without their names."""
+        cdef Py_ssize_t i = 0
+        cdef Field* f = self.fields
+        cdef PyObject* item
+        cdef object field_value
+        try:
+            for i in range(self.count):
+                f = self.fields + i
+                if self.from_dict:
+                    item = PyDict_GetItemWithError(value, <object>f.name)
+                    if item == NULL:
+                        if f.default_kind != DEFAULT_OMIT:
+                            raise EncodeError("the key is missing")
+                        if bare:
+                            write_byte(h.w, 0x4E)
+                        continue
+                    field_value = <object>item
+                elif f.offset and exact:
+                    item = rp_slot_get(value, f.offset)
+                    if item == NULL:
+                        raise EncodeError("the attribute is not set")
+                    field_value = owned(item)
+                else:
+                    field_value = PyObject_GetAttr(value, <object>f.name)
+                if not bare:
+                    put_hessian_str(h.w, <object>rp_tuple_item(self.wire_names, i))
+                (<Plan>f.plan).encode_hessian(h, field_value)
+            i = DONE
+        finally:
+            if i != DONE:
+                pass_field(self.names[i])
         return 0
 
     cdef int encode_fields(self, Writer w, object value, object tag, bint exact) except -1:
@@ -228,6 +295,122 @@ cdef class RecordPlan(Plan):
         return 0
 
     # ---- decoding
+
+    cdef int take_values(self, HessianReader h, Mapping mapping, PyObject** values) except -1:
+        """Read the fields of an object as its definition orders them."""
+        cdef Py_ssize_t i, j = DONE
+        cdef object item
+        try:
+            for i in range(mapping.count):
+                j = mapping.to[i]
+                if j == NOWHERE:
+                    decode_hessian_any(h)
+                    continue
+                item = (<Plan>self.fields[j].plan).decode_hessian(h)
+                Py_INCREF(item)
+                values[j] = <PyObject*>item
+            j = DONE
+        finally:
+            if j != DONE:
+                pass_step(self.names[j])
+        for j in range(self.count):
+            if values[j] == NULL:
+                self.fill(values)
+                break
+        return 0
+
+    cdef int take_entries(self, HessianReader h, PyObject** values) except -1:
+        """Read the fields from a map."""
+        cdef Py_ssize_t j = DONE
+        cdef object item, key
+        try:
+            while not h.at_end():
+                j = DONE
+                key = decode_hessian_any(h)
+                j = self.by_wire.get(key, DONE) if PyUnicode_Check(key) else DONE
+                if j == DONE:
+                    decode_hessian_any(h)
+                    continue
+                item = (<Plan>self.fields[j].plan).decode_hessian(h)
+                Py_INCREF(item)
+                Py_XDECREF(values[j])
+                values[j] = <PyObject*>item
+            j = DONE
+        finally:
+            if j != DONE:
+                pass_step(self.names[j])
+        self.fill(values)
+        return 0
+
+    cdef object decode_hessian(self, HessianReader h):
+        """An object, of whatever class unless a subclass of ours has its name, or a map; by field names."""
+        cdef HessianClass c
+        h.pass_definitions()
+        c = h.open_object()
+        if c is not None:
+            if c.expected is not self:
+                c.mapping = make_mapping(self.target(h, c), c.names)
+                c.expected = self
+            return c.mapping.target.decode_hessian_fields(h, c.mapping)
+        if TAGS[h.r.p[0]] == TAG_REF:
+            return h.resolve(self)
+        if TAGS[h.r.p[0]] != TAG_MAP:
+            unexpected(h.r, self.name)
+        open_hessian_map(h)
+        return self.decode_hessian_fields(h, None)
+
+    cdef RecordPlan target(self, HessianReader h, HessianClass c):
+        """The record that an object of class ``c`` becomes here: a known subclass, or this one."""
+        cdef Plan plan
+        if c.name != self.wire_name:
+            plan = h.look_up(c).plan
+            if isinstance(plan, RecordPlan) and not self.from_dict and issubclass((<RecordPlan>plan).cls, self.cls):
+                return plan
+        return self
+
+    cdef object decode_hessian_fields(self, HessianReader h, Mapping mapping):
+        """The instance whose header was read; ``mapping``: None when its fields are the entries of a map."""
+        cdef PyObject* few[FEW]
+        cdef PyObject** values = few
+        cdef Py_ssize_t i, number
+        cdef object out = None
+        cdef Reader r = h.r
+        enter(r)
+        charge(r, RECORD_COST + self.count * FIELD_COST)
+        if self.build == BUILD_NEW:
+            out = rp_new(self.cls, ())      # known before its fields are read: they may refer to it
+            number = h.number(<PyObject*>out, self)
+        else:
+            number = h.number(NULL, self)
+        if self.count > FEW:
+            values = <PyObject**>PyMem_Malloc(self.count * sizeof(PyObject*))
+            if values == NULL:
+                raise MemoryError
+        for i in range(self.count):
+            values[i] = NULL
+        try:
+            if mapping is not None:
+                self.take_values(h, mapping, values)
+            else:
+                self.take_entries(h, values)
+            if self.build == BUILD_NEW:
+                self.fill_new(out, values)
+            else:
+                out = self.make(values)
+                h.settle(number, out)
+        finally:
+            for i in range(self.count):
+                Py_XDECREF(values[i])
+            if values != few:
+                PyMem_Free(values)
+        r.depth += 1
+        return out
+
+    cdef str jvm(self):
+        return jvm_of(self.wire_name) if self.wire_name else "Ljava/util/Map;"
+
+    cdef tuple java_names(self):
+        return (self.wire_name,) if self.wire_name else ()
 
     cdef object decode(self, Reader r):
         cdef PyObject* few[FEW]
@@ -335,7 +518,10 @@ cdef class RecordPlan(Plan):
         return self.make_dict(values)
 
     cdef object make_new(self, PyObject** values):
-        cdef object out = rp_new(self.cls, ())
+        return self.fill_new(rp_new(self.cls, ()), values)
+
+    cdef object fill_new(self, object out, PyObject** values):
+        """Set the fields of a bare instance."""
         cdef Py_ssize_t i
         cdef Field* f
         for i in range(self.count):

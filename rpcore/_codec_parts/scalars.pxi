@@ -74,6 +74,63 @@ cdef class Plan:
         r.depth += 1
         return items
 
+    # hessian2; see hessian_tokens.pxi. Containers are numbered there, so that they can be referred to.
+
+    cdef int encode_hessian(self, HessianWriter h, object value) except -1:
+        """Append ``value`` to a hessian2 stream. Raises EncodeError, with the path, when it is not of this type."""
+        raise NotImplementedError
+
+    cdef object decode_hessian(self, HessianReader h):
+        """Read one value of a hessian2 stream. Raises DecodeError, with the path, when the bytes do not hold one."""
+        raise NotImplementedError
+
+    cdef int encode_hessian_items(self, HessianWriter h, list items) except -1:
+        """Append ``items``, whose list header is written."""
+        cdef Py_ssize_t i = 0, n = PyList_GET_SIZE(items)
+        enter_write(h.w)
+        try:
+            for i in range(n):
+                self.encode_hessian(h, list_item(items, i))
+            i = DONE
+        finally:
+            if i != DONE:
+                pass_index(i)
+        h.w.depth += 1
+        return same_size(items, n)
+
+    cdef int decode_hessian_items(self, HessianReader h, list out, Py_ssize_t n) except -1:
+        """Append ``n`` elements to ``out``; -1: up to a ``Z``. ``out`` may be referred to meanwhile, so it is whole at any time."""
+        cdef Py_ssize_t i = 0
+        enter(h.r)
+        try:
+            while i != n:
+                if n < 0 and h.at_end():
+                    break
+                charge(h.r, ITEM_COST)
+                if i >= h.r.limits.count:
+                    over_count(h.r, i + 1)
+                out.append(self.decode_hessian(h))
+                i += 1
+            i = DONE
+        finally:
+            if i != DONE:
+                pass_index(i)
+        h.r.depth += 1
+        return 0
+
+    cdef str jvm(self):
+        """The JVM descriptor of a parameter of this type."""
+        return "Ljava/lang/Object;"
+
+    cdef tuple java_names(self):
+        """Names of the Java classes whose instances it decodes, where those tell a union's members apart."""
+        return ()
+
+    @property
+    def descriptor(self):
+        """The JVM descriptor of a parameter of this type, such as ``J`` or ``Ljava/util/List;``."""
+        return self.jvm()
+
     def dumps(self, value):
         """``value`` as msgpack bytes.
 
@@ -121,6 +178,19 @@ cdef class NonePlan(Plan):
             mismatch(r, "None")
         return None
 
+    cdef int encode_hessian(self, HessianWriter h, object value) except -1:
+        if value is not None:
+            refuse("None", value)
+        return write_byte(h.w, 0x4E)
+
+    cdef object decode_hessian(self, HessianReader h):
+        value = decode_hessian_any(h)
+        if value is not None:
+            raise DecodeError(f"expected None, got {kind_name(value)}")
+
+    cdef str jvm(self):
+        return "V"
+
     cdef str describe(self):
         return "None"
 
@@ -145,6 +215,22 @@ cdef class BoolPlan(Plan):
                 r.p += 1
                 return False
         mismatch(r, "bool")
+
+    cdef int encode_hessian(self, HessianWriter h, object value) except -1:
+        if value is True:
+            return write_byte(h.w, 0x54)
+        if value is False:
+            return write_byte(h.w, 0x46)
+        return refuse("bool", value)
+
+    cdef object decode_hessian(self, HessianReader h):
+        value = decode_hessian_any(h)
+        if value is not True and value is not False:
+            raise DecodeError(f"expected bool, got {kind_name(value)}")
+        return value
+
+    cdef str jvm(self):
+        return "Z"
 
     cdef str describe(self):
         return "bool"
@@ -223,6 +309,25 @@ cdef class IntPlan(Plan):
                 pass_index(i)
         r.depth += 1
         return items
+
+    cdef int encode_hessian(self, HessianWriter h, object value) except -1:
+        cdef int overflow = 0
+        cdef long long small
+        if not PyLong_CheckExact(value) and (not PyLong_Check(value) or value is True or value is False):
+            refuse("int", value)
+        small = PyLong_AsLongLongAndOverflow(value, &overflow)
+        if overflow:
+            raise EncodeError(f"int of {value.bit_length()} bits does not fit a Java long (declare it as rpcore.types.BigInteger)")
+        return put_hessian_long(h.w, small)
+
+    cdef object decode_hessian(self, HessianReader h):
+        cdef int64_t value
+        if take_hessian_int(h.r, &value):
+            return PyLong_FromLongLong(value)
+        return expect_int(decode_hessian_any(h))
+
+    cdef str jvm(self):
+        return "J"
 
     cdef str describe(self):
         return "int"
@@ -323,6 +428,24 @@ cdef class FloatPlan(Plan):
         r.depth += 1
         return items
 
+    cdef int encode_hessian(self, HessianWriter h, object value) except -1:
+        return put_hessian_double(h.w, PyFloat_AS_DOUBLE(value) if PyFloat_CheckExact(value) else to_double(value))
+
+    cdef object decode_hessian(self, HessianReader h):
+        cdef double value
+        if take_hessian_double(h.r, &value):
+            return PyFloat_FromDouble(value)
+        number = decode_hessian_any(h)
+        if not PyFloat_Check(number):
+            number = expect_int(number)
+            if -0x20000000000000 <= number <= 0x20000000000000:
+                return float(number)
+            raise DecodeError(f"int of {number.bit_length()} bits is no exact float")
+        return number
+
+    cdef str jvm(self):
+        return "D"
+
     cdef str describe(self):
         return "float"
 
@@ -369,6 +492,20 @@ cdef class StrPlan(Plan):
         r.depth += 1
         return items
 
+    cdef int encode_hessian(self, HessianWriter h, object value) except -1:
+        if not PyUnicode_Check(value):
+            refuse("str", value)
+        return put_hessian_str(h.w, value)
+
+    cdef object decode_hessian(self, HessianReader h):
+        h.pass_definitions()
+        if tag_of(h.r) != TAG_STR:
+            unexpected(h.r, "str")
+        return owned(take_hessian_str(h.r))
+
+    cdef str jvm(self):
+        return "Ljava/lang/String;"
+
     cdef str describe(self):
         return "str"
 
@@ -396,6 +533,18 @@ cdef class BytesPlan(Plan):
     cdef object decode(self, Reader r):
         return take_bin(r, read_bin(r))
 
+    cdef int encode_hessian(self, HessianWriter h, object value) except -1:
+        if not PyBytes_Check(value):
+            refuse("bytes", value)
+        return put_hessian_view(h.w, value)
+
+    cdef object decode_hessian(self, HessianReader h):
+        h.pass_definitions()
+        return take_hessian_bytes(h.r)
+
+    cdef str jvm(self):
+        return "[B"
+
     cdef str describe(self):
         return "bytes"
 
@@ -414,6 +563,18 @@ cdef class BytearrayPlan(Plan):
         charge(r, n)
         return bytearray(take_bin(r, n))
 
+    cdef int encode_hessian(self, HessianWriter h, object value) except -1:
+        if not PyByteArray_Check(value):
+            refuse("bytearray", value)
+        return put_hessian_view(h.w, value)
+
+    cdef object decode_hessian(self, HessianReader h):
+        h.pass_definitions()
+        return bytearray(take_hessian_bytes(h.r))
+
+    cdef str jvm(self):
+        return "[B"
+
     cdef str describe(self):
         return "bytearray"
 
@@ -431,6 +592,18 @@ cdef class MemoryviewPlan(Plan):
 
     cdef object decode(self, Reader r):
         return memoryview(take_bin(r, read_bin(r)))
+
+    cdef int encode_hessian(self, HessianWriter h, object value) except -1:
+        if not PyMemoryView_Check(value):
+            refuse("memoryview", value)
+        return put_hessian_view(h.w, value if value.c_contiguous else value.tobytes())
+
+    cdef object decode_hessian(self, HessianReader h):
+        h.pass_definitions()
+        return memoryview(take_hessian_bytes(h.r))
+
+    cdef str jvm(self):
+        return "[B"
 
     cdef str describe(self):
         return "memoryview"

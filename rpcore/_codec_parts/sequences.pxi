@@ -9,16 +9,19 @@ cdef class ListPlan(Plan):
         item: plan of the elements.
         cls: ``list``, or the abstract type whose instances are taken.
         name: the type in errors.
+        type_name: in hessian2, the Java type of a typed list such as ``[int``; None: an untyped one.
     """
 
     cdef Plan item
     cdef object cls
     cdef str name
+    cdef object type_name
 
-    def __init__(self, Plan item, cls, str name):
+    def __init__(self, Plan item, cls, str name, str type_name=None):
         self.item = item
         self.cls = cls
         self.name = name
+        self.type_name = type_name
 
     cdef int encode(self, Writer w, object value) except -1:
         if PyList_CheckExact(value):
@@ -30,6 +33,25 @@ cdef class ListPlan(Plan):
 
     cdef object decode(self, Reader r):
         return self.item.decode_list(r)
+
+    cdef int encode_hessian(self, HessianWriter h, object value) except -1:
+        cdef list items
+        if not PyList_CheckExact(value) and (not isinstance(value, self.cls) or PyUnicode_Check(value) or PyBytes_Check(value)
+                                             or PyByteArray_Check(value) or PyMemoryView_Check(value)):
+            refuse(self.name, value)
+        if h.refer(value):
+            return 0
+        items = value if PyList_CheckExact(value) else list(value)
+        h.open_list(self.type_name, PyList_GET_SIZE(items))
+        return self.item.encode_hessian_items(h, items)
+
+    cdef object decode_hessian(self, HessianReader h):
+        return decode_hessian_list(h, self, self.item)
+
+    cdef str jvm(self):
+        if self.type_name is not None:
+            return "[" + self.item.jvm()
+        return "Ljava/util/Collection;" if self.name == "Collection" else "Ljava/util/List;"
 
     cdef str describe(self):
         return f"{self.name}[{self.item.describe()}]"
@@ -51,6 +73,20 @@ cdef class VariadicTuplePlan(Plan):
 
     cdef object decode(self, Reader r):
         return tuple(self.item.decode_list(r))
+
+    cdef int encode_hessian(self, HessianWriter h, object value) except -1:
+        if not PyTuple_Check(value):
+            refuse("tuple", value)
+        if h.refer(value):
+            return 0
+        h.open_list(None, len(value))
+        return self.item.encode_hessian_items(h, list(value))
+
+    cdef object decode_hessian(self, HessianReader h):
+        return decode_hessian_tuple(h, self, self.item)
+
+    cdef str jvm(self):
+        return "Ljava/util/List;"
 
     cdef str describe(self):
         return f"tuple[{self.item.describe()}, ...]"
@@ -104,6 +140,55 @@ cdef class TuplePlan(Plan):
         r.depth += 1
         return tuple(values)
 
+    cdef int encode_hessian(self, HessianWriter h, object value) except -1:
+        cdef Py_ssize_t i = 0, n = PyTuple_GET_SIZE(self.items)
+        if not PyTuple_Check(value):
+            refuse("tuple", value)
+        if PyTuple_GET_SIZE(value) != n:
+            raise EncodeError(f"expected a tuple of {n} elements, got {PyTuple_GET_SIZE(value)}")
+        if h.refer(value):
+            return 0
+        h.open_list(None, n)
+        enter_write(h.w)
+        try:
+            for i in range(n):
+                (<Plan>rp_tuple_item(self.items, i)).encode_hessian(h, <object>rp_tuple_item(value, i))
+            i = DONE
+        finally:
+            if i != DONE:
+                pass_index(i)
+        h.w.depth += 1
+        return 0
+
+    cdef object decode_hessian(self, HessianReader h):
+        cdef Py_ssize_t i = 0, n = PyTuple_GET_SIZE(self.items), got, number
+        cdef list values = []
+        h.pass_definitions()
+        if tag_of(h.r) == TAG_REF:
+            return h.resolve(self)
+        got = h.open_list()
+        number = h.number(NULL, self)
+        if got >= 0 and got != n:
+            raise DecodeError(f"expected a tuple of {n} elements, got {got}")
+        enter(h.r)
+        charge(h.r, LIST_COST + n * ITEM_COST)
+        try:
+            for i in range(n):
+                values.append((<Plan>rp_tuple_item(self.items, i)).decode_hessian(h))
+            i = DONE
+        finally:
+            if i != DONE:
+                pass_index(i)
+        if got < 0 and not h.at_end():
+            raise DecodeError(f"expected a tuple of {n} elements, got more")
+        h.r.depth += 1
+        value = tuple(values)
+        h.settle(number, value)
+        return value
+
+    cdef str jvm(self):
+        return "Ljava/util/List;"
+
     cdef str describe(self):
         return f"tuple[{', '.join([(<Plan>item).describe() for item in self.items]) or '()'}]"
 
@@ -149,6 +234,23 @@ cdef class SetPlan(Plan):
                 pass_index(i)
         r.depth += 1
         return out if self.make is set else self.make(out)
+
+    cdef int encode_hessian(self, HessianWriter h, object value) except -1:
+        if not isinstance(value, self.cls):
+            refuse(self.name, value)
+        if h.refer(value):
+            return 0
+        h.open_list("java.util.HashSet", len(value))
+        return self.item.encode_hessian_items(h, list(value))
+
+    cdef object decode_hessian(self, HessianReader h):
+        return decode_hessian_set(h, self, self.item, self.make)
+
+    cdef str jvm(self):
+        return "Ljava/util/Set;"
+
+    cdef tuple java_names(self):
+        return (ENUM_SET,)
 
     cdef str describe(self):
         return f"{self.name}[{self.item.describe()}]"

@@ -54,6 +54,23 @@ cdef class TextPlan(Plan):
         except Exception as error:
             bad_text(self.name, text, error)
 
+    cdef int encode_hessian(self, HessianWriter h, object value) except -1:
+        if not isinstance(value, self.cls) or (self.but_not is not None and isinstance(value, self.but_not)):
+            refuse(self.name, value)
+        return encode_hessian_any(h, value)
+
+    cdef object decode_hessian(self, HessianReader h):
+        value = decode_hessian_any(h)
+        if not isinstance(value, self.cls) or (self.but_not is not None and isinstance(value, self.but_not)):
+            raise DecodeError(f"expected {self.name}, got {kind_name(value)}")
+        return value
+
+    cdef str jvm(self):
+        return jvm_of(java_class_of(self.cls))
+
+    cdef tuple java_names(self):
+        return java_classes_of(self.cls)
+
     cdef str describe(self):
         return self.name
 
@@ -116,6 +133,25 @@ cdef class DatetimePlan(Plan):
             return self.epoch + self.timedelta(seconds=seconds, microseconds=nanoseconds // 1000)
         except OverflowError as error:
             raise DecodeError(f"a timestamp of {seconds} s is outside the years 1 to 9999") from error
+
+    cdef int encode_hessian(self, HessianWriter h, object value) except -1:
+        if not isinstance(value, self.cls):
+            refuse("datetime", value)
+        return encode_hessian_any(h, value)
+
+    cdef object decode_hessian(self, HessianReader h):
+        value = decode_hessian_any(h)
+        if type(value) is GenericObject and (<GenericObject>value).names == ("value",):     # java.sql.Timestamp and its like
+            value = (<GenericObject>value).values[0]
+        if not isinstance(value, self.cls):
+            raise DecodeError(f"expected datetime, got {kind_name(value)}")
+        return value
+
+    cdef str jvm(self):
+        return "Ljava/util/Date;"
+
+    cdef tuple java_names(self):
+        return java_classes_of(self.cls)
 
     cdef str describe(self):
         return "datetime"

@@ -20,6 +20,25 @@ cdef class OptionalPlan(Plan):
             return None
         return self.item.decode(r)
 
+    cdef int encode_hessian(self, HessianWriter h, object value) except -1:
+        if value is None:
+            return write_byte(h.w, 0x4E)
+        return self.item.encode_hessian(h, value)
+
+    cdef object decode_hessian(self, HessianReader h):
+        if h.r.p < h.r.end and h.r.p[0] == 0x4E:
+            h.r.p += 1
+            return None
+        return self.item.decode_hessian(h)
+
+    cdef str jvm(self):
+        """Only a box can be null."""
+        cdef str plain = self.item.jvm()
+        return BOXES.get(plain, plain)
+
+    cdef tuple java_names(self):
+        return self.item.java_names()
+
     cdef str describe(self):
         return f"{self.item.describe()} | None"
 
@@ -36,6 +55,7 @@ cdef class UnionPlan(Plan):
     cdef list plans
     cdef list types
     cdef dict by_type
+    cdef dict by_kind
     cdef signed char by_token[256]
     cdef str text
 
@@ -44,10 +64,13 @@ cdef class UnionPlan(Plan):
         self.plans = []
         self.types = []
         self.by_type = {}
+        self.by_kind = {}
         for t in range(256):
             self.by_token[t] = -1
         for i, (types, plan, kinds) in enumerate(members):
             self.plans.append(plan)
+            for kind in kinds:
+                self.by_kind.setdefault(kind, plan)
             for cls in types:
                 self.types.append((cls, plan))
                 self.by_type.setdefault(cls, plan)
@@ -56,14 +79,18 @@ cdef class UnionPlan(Plan):
                     self.by_token[t] = i
         self.text = " | ".join([(<Plan>plan).describe() for plan in self.plans])
 
-    cdef int encode(self, Writer w, object value) except -1:
+    cdef Plan member_of(self, object value):
+        """The member that encodes ``value``."""
         cdef PyObject* found = PyDict_GetItemWithError(self.by_type, type(value))
         if found != NULL:
-            return (<Plan>found).encode(w, value)
+            return <Plan>found
         for cls, plan in self.types:
             if isinstance(value, cls) and not (cls is int and type(value) is bool):
-                return (<Plan>plan).encode(w, value)
-        return refuse(self.text, value)
+                return plan
+        refuse(self.text, value)
+
+    cdef int encode(self, Writer w, object value) except -1:
+        return self.member_of(value).encode(w, value)
 
     cdef object decode(self, Reader r):
         cdef int i = -1
@@ -72,6 +99,35 @@ cdef class UnionPlan(Plan):
         if i < 0:
             mismatch(r, self.text)
         return (<Plan>self.plans[i]).decode(r)
+
+    cdef int encode_hessian(self, HessianWriter h, object value) except -1:
+        return self.member_of(value).encode_hessian(h, value)
+
+    cdef object decode_hessian(self, HessianReader h):
+        cdef const unsigned char* start
+        cdef HessianClass c
+        cdef Plan plan = None
+        cdef Tag tag
+        h.pass_definitions()
+        tag = tag_of(h.r)
+        if tag == TAG_REF:
+            return h.resolve(self)
+        if tag == TAG_OBJECT:
+            start = h.r.p
+            c = h.open_object()
+            h.r.p = start
+            for member in self.plans:
+                if c.name in (<Plan>member).java_names():
+                    plan = member
+                    break
+        if plan is None:
+            plan = self.by_kind.get(HESSIAN_KINDS[<int>tag])
+        if plan is None:
+            unexpected(h.r, self.text)
+        return plan.decode_hessian(h)
+
+    cdef tuple java_names(self):
+        return sum([(<Plan>plan).java_names() for plan in self.plans], ())
 
     cdef str describe(self):
         return self.text
@@ -95,6 +151,8 @@ cdef class RecordUnionPlan(Plan):
     cdef dict by_type           # class -> RecordPlan
     cdef dict prefixes          # RecordPlan -> encoded key and tag, or None
     cdef list records
+    cdef dict by_name           # Java class name -> RecordPlan
+    cdef dict definitions       # RecordPlan -> class definition under that name
     cdef str attribute
     cdef str text
 
@@ -106,10 +164,15 @@ cdef class RecordUnionPlan(Plan):
         self.by_tag = {}
         self.by_type = {}
         self.prefixes = {}
+        self.by_name = {}
+        self.definitions = {}
         self.attribute = attribute
         for record, values in zip(records, tags):
             for value in values:
                 self.by_tag[known(value)] = record
+            name = record.wire_name or str(values[0])
+            self.by_name[name] = record
+            self.definitions[record] = class_definition(name, record.wire_names)
             if not record.from_dict:
                 self.by_type[record.cls] = record
             self.prefixes[record] = self.key_data + any_plan.dumps(values[0]) if written else None
@@ -161,6 +224,55 @@ cdef class RecordUnionPlan(Plan):
             skip(r)
         raise DecodeError(f"expected {self.text}, got a record without {self.key!r}")
 
+    cdef int encode_hessian(self, HessianWriter h, object value) except -1:
+        """As an object of the record's wire name; without one the tag takes its place."""
+        cdef RecordPlan record = self.by_type.get(type(value))
+        if record is None:
+            record = self.record_of(value)
+        return record.encode_hessian_as(h, value, record.definition or self.definitions[record])
+
+    cdef object decode_hessian(self, HessianReader h):
+        cdef const unsigned char* start
+        cdef Py_ssize_t count
+        cdef HessianClass c
+        cdef RecordPlan record
+        h.pass_definitions()
+        if tag_of(h.r) == TAG_REF:
+            return h.resolve(self)
+        start = h.r.p
+        c = h.open_object()
+        record = None if c is None else self.by_name.get(c.name)
+        if record is None:
+            record = self.record_inside(h, c)
+        h.r.p = start
+        return record.decode_hessian(h)
+
+    cdef RecordPlan record_inside(self, HessianReader h, HessianClass c):
+        """The record that the entry of a map, or the field of an object of another class, tells: read it and forget that."""
+        cdef Py_ssize_t count = h.count, classes = len(h.classes), types = len(h.types)
+        cdef RecordPlan record
+        cdef dict fields
+        h.number(NULL, self)
+        if c is not None:
+            fields = read_hessian_fields(h, c)
+        else:
+            open_hessian_map(h)
+            fields = {}
+            decode_hessian_entries(h, fields, any_plan, any_plan)
+        tag = fields.get(self.key)
+        record = self.by_tag.get(known(tag)) if type(tag) in (str, int, bool) else None
+        if record is None:
+            raise DecodeError(f"expected {self.text}, got a record with another {self.key!r}, or none")
+        while h.count > count:
+            h.count -= 1
+            Py_XDECREF(h.refs[h.count].value)
+        del h.classes[classes:]
+        del h.types[types:]
+        return record
+
+    cdef tuple java_names(self):
+        return tuple(self.by_name)
+
     cdef str describe(self):
         return self.text
 
@@ -180,6 +292,18 @@ cdef class DeferredPlan(Plan):
 
     cdef object decode(self, Reader r):
         return self.target.decode(r)
+
+    cdef int encode_hessian(self, HessianWriter h, object value) except -1:
+        return self.target.encode_hessian(h, value)
+
+    cdef object decode_hessian(self, HessianReader h):
+        return self.target.decode_hessian(h)
+
+    cdef str jvm(self):
+        return self.target.jvm()
+
+    cdef tuple java_names(self):
+        return ()       # asked only of what is defined; an alias may be inside itself
 
     cdef str describe(self):
         return self.name
@@ -220,6 +344,67 @@ cdef class RootPlan(Plan):
             if not done:
                 pass_step(self.root)
         return value
+
+    cdef int encode_hessian(self, HessianWriter h, object value) except -1:
+        cdef bint done = False
+        try:
+            self.item.encode_hessian(h, value)
+            done = True
+        finally:
+            if not done:
+                pass_step(self.root)
+        return 0
+
+    cdef object decode_hessian(self, HessianReader h):
+        cdef bint done = False
+        try:
+            value = self.item.decode_hessian(h)
+            done = True
+        finally:
+            if not done:
+                pass_step(self.root)
+        return value
+
+    cdef str jvm(self):
+        return self.item.jvm()
+
+    cdef str describe(self):
+        return self.item.describe()
+
+
+@cython.final
+cdef class DescribedPlan(Plan):
+    """A plan whose parameter has a Java descriptor of its own.
+
+    Args:
+        item: the plan that does the work.
+        descriptor: the JVM descriptor.
+    """
+
+    cdef Plan item
+    cdef str text
+
+    def __init__(self, Plan item, str descriptor):
+        self.item = item
+        self.text = descriptor
+
+    cdef int encode(self, Writer w, object value) except -1:
+        return self.item.encode(w, value)
+
+    cdef object decode(self, Reader r):
+        return self.item.decode(r)
+
+    cdef int encode_hessian(self, HessianWriter h, object value) except -1:
+        return self.item.encode_hessian(h, value)
+
+    cdef object decode_hessian(self, HessianReader h):
+        return self.item.decode_hessian(h)
+
+    cdef str jvm(self):
+        return self.text
+
+    cdef tuple java_names(self):
+        return self.item.java_names()
 
     cdef str describe(self):
         return self.item.describe()
