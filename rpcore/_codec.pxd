@@ -52,6 +52,9 @@ cdef class Reader:
     cdef void start(self, const unsigned char* p, Py_ssize_t n, list large) noexcept
 
 
+cdef class Plan
+
+
 @cython.final
 cdef class HessianWriter:               # one outgoing hessian2 stream above a Writer
     cdef Writer w
@@ -79,7 +82,23 @@ cdef class HessianWriter:               # one outgoing hessian2 stream above a W
     cdef int put_type(self, object name) except -1
 
 
-cdef class HessianClass
+@cython.final
+cdef class Mapping:                     # where the fields of a definition go in a record of ours; immutable
+    cdef Plan target
+    cdef Py_ssize_t* to
+    cdef Py_ssize_t count
+
+
+@cython.final
+cdef class HessianClass:                # a class definition as it was read
+    cdef readonly str name
+    cdef readonly tuple names
+    cdef bytes raw                      # the definition itself
+    cdef Plan expected                  # for which of our types `mapping` was made
+    cdef Mapping mapping
+    cdef bint looked_up                 # whether `plan` and `reader` were looked for
+    cdef Plan plan                      # of the class of ours that has this name, or None
+    cdef object reader                  # makes the Python value of a Java type from a dict of its fields, or None
 
 
 cdef struct Ref:

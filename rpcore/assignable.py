@@ -29,7 +29,7 @@ def _fits(source: Any, target: Any, depth: int) -> bool:
         return all(_fits(member, target, depth + 1) for member in _members(source))
     if typing.get_origin(target) in (*_UNIONS, Literal):
         return any(_fits(source, member, depth + 1) for member in _members(target))
-    source_class, target_class = (typing.get_origin(hint) or hint for hint in (source, target))
+    source_class, target_class = (_plain(typing.get_origin(hint) or hint) for hint in (source, target))
     if source_class is int and target_class is float:
         return True
     try:
@@ -68,5 +68,7 @@ def _plain(hint: Any) -> Any:
             hint = hint.__supertype__
         elif type(hint).__name__ == "TypeAliasType":  # in typing from Python 3.12
             hint = hint.__value__
+        elif getattr(hint, "__module__", "") == "rpcore.javatypes" and isinstance(hint, type):
+            hint = hint.__mro__[1]  # Int is int, to everybody but Java
         else:
             return type(None) if hint is None else hint

@@ -152,6 +152,18 @@ def wire_of(hint: Any) -> str:
             return ""
 
 
+def descriptor_of(hint: Any) -> str:
+    """The JVM descriptor that ``Annotated[..., Descriptor("I")]`` gives, or ""."""
+    while get_origin(hint) is Annotated:
+        for note in reversed(hint.__metadata__):
+            # By name: naming the class would load javatypes.py for programs that have no use for it.
+            if type(note).__name__ == "Descriptor" and type(note).__module__ == "rpcore.javatypes":
+                text: str = note.text
+                return text
+        hint = hint.__origin__
+    return ""
+
+
 def unbound(variable: TypeVar) -> Any:
     """What a type variable that nobody bound stands for: its default, bound or constraints, else Any."""
     if getattr(variable, "has_default", bool)():

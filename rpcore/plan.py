@@ -23,6 +23,7 @@ from rpcore._codec import ANY, OMIT, REQUIRED, ArgsPlan, ExceptionPlan, Plan
 from rpcore.class_hints import (
     bind,
     class_hints,
+    descriptor_of,
     fingerprint,
     function_hints,
     is_alias,
@@ -38,7 +39,7 @@ from rpcore.class_hints import (
 from rpcore.errors import ConfigurationError
 from rpcore.model import Parameter
 from rpcore.records import Record, describe, describe_exception, register_adapter
-from rpcore.types import camel, dto
+from rpcore.types import camel, dto, named_class
 
 _NO_NAMES: Mapping[str, Any] = types.MappingProxyType({})
 
@@ -188,6 +189,60 @@ _NAMED: Mapping[tuple[str, str], Callable[[Any], _Node]] = types.MappingProxyTyp
     }
 )
 
+def _java_int(name: str, bits: int, descriptor: str) -> _Node:
+    kinds = frozenset({_INT}) if bits else frozenset({_INT, _STR})
+    return _Node(_codec.JavaIntPlan(name, bits, descriptor), (int,), kinds)
+
+
+_JAVA_SCALARS: Mapping[str, _Node] = types.MappingProxyType(
+    {
+        "Byte": _java_int("Byte", 8, "B"),
+        "Short": _java_int("Short", 16, "S"),
+        "Int": _java_int("Int", 32, "I"),
+        "Long": _SCALARS[int],
+        "BigInteger": _java_int("BigInteger", 0, "Ljava/math/BigInteger;"),
+        "Float": _Node(_codec.JavaFloatPlan(), (float, int), frozenset({_FLOAT, _INT})),
+        "Char": _Node(_codec.CharPlan(), (str,), frozenset({_STR})),
+    }
+)
+_JAVA_VALUES: Mapping[str, str] = types.MappingProxyType(
+    {
+        "JavaDate": "Ljava/util/Date;",
+        "LocalDateTime": "Ljava/time/LocalDateTime;",
+        "Instant": "Ljava/time/Instant;",
+        "OffsetDateTime": "Ljava/time/OffsetDateTime;",
+        "ZonedDateTime": "Ljava/time/ZonedDateTime;",
+        "Locale": "Ljava/util/Locale;",
+        "Currency": "Ljava/util/Currency;",
+        "JavaClass": "Ljava/lang/Class;",
+    }
+)
+_BY_DESCRIPTOR: Mapping[str, str] = types.MappingProxyType(
+    {
+        **{"B": "Byte", "S": "Short", "I": "Int", "J": "Long", "F": "Float", "C": "Char"},
+        **{"Ljava/lang/Byte;": "Byte", "Ljava/lang/Short;": "Short", "Ljava/lang/Integer;": "Int"},
+        **{"Ljava/lang/Float;": "Float", "Ljava/lang/Character;": "Char"},
+        "Ljava/math/BigInteger;": "BigInteger",
+    }
+)
+_NO_LISTS: Mapping[str, str] = types.MappingProxyType(
+    {"B": "binary: declare bytes", "C": 'a string: declare Annotated[str, Descriptor("[C")]'}
+)
+_ELEMENTS: Mapping[str, str] = types.MappingProxyType(
+    {
+        **{"Z": "boolean", "B": "byte", "S": "short", "I": "int", "J": "long", "F": "float", "D": "double"},
+        **{"Ljava/lang/String;": "string", "Ljava/lang/Object;": "object", "Ljava/util/Date;": "date"},
+    }
+)
+
+
+def _element_type(descriptor: str) -> str:
+    """How hessian2 calls the type of an array's elements: not as the JVM does."""
+    if descriptor.startswith("["):
+        return "[" + _element_type(descriptor[1:])
+    return _ELEMENTS.get(descriptor) or descriptor[1:-1].replace("/", ".")
+
+
 _LISTS = (list, collections.abc.Sequence, collections.abc.MutableSequence, collections.abc.Collection)
 _SETS = (set, frozenset, collections.abc.Set, collections.abc.MutableSet)
 _DICTS = (dict, collections.abc.Mapping, collections.abc.MutableMapping)
@@ -214,6 +269,9 @@ class _Compiler:
 
     def node(self, hint: Any) -> _Node:
         """The node of any hint."""
+        descriptor = descriptor_of(hint)
+        if descriptor:
+            return self.of_described(plain(hint), descriptor)
         hint = plain(hint)
         origin = get_origin(hint)
         if hint is Any or hint is object:
@@ -244,6 +302,8 @@ class _Compiler:
         named = _NAMED.get((cls.__module__, cls.__qualname__))
         if named is not None:
             return named(cls)
+        if cls.__module__ == "rpcore.javatypes" or cls is _codec.GenericObject:
+            return self.of_java(cls, args)
         if cls in _LISTS:
             return self.of_list(cls, args)
         if cls is tuple:
@@ -260,6 +320,38 @@ class _Compiler:
         raise ConfigurationError(
             f"{_name(hint)} is not a type that can be sent; make it a dataclass, or see rpcore.plan.register_adapter"
         )
+
+    # ---- Java's own types
+
+    def of_java(self, cls: type, args: tuple[Any, ...]) -> _Node:
+        """A hint of javatypes.py."""
+        if cls.__name__ == "Array":
+            return self.of_array(self.node(args[0] if args else Any))
+        scalar = _JAVA_SCALARS.get(cls.__name__)
+        if scalar is not None:
+            return scalar
+        descriptor = _JAVA_VALUES.get(cls.__name__)
+        if descriptor is None:
+            return _Node(ANY, (object,), _ALL)
+        kind = cls.__mro__[1]
+        base = self.node(kind)
+        return _Node(_codec.JavaValuePlan(base.plan, cls, kind, descriptor), base.types, base.kinds)
+
+    def of_array(self, item: _Node) -> _Node:
+        inner = item.plan.descriptor
+        if inner in _NO_LISTS:
+            raise ConfigurationError(f"an array of {_bare(item.plan)} travels as {_NO_LISTS[inner]}")
+        plan = _codec.ListPlan(item.plan, list, "list", "[" + _element_type(inner))
+        return _Node(plan, (list,), frozenset({_LIST}), hashable=False)
+
+    def of_described(self, hint: Any, descriptor: str) -> _Node:
+        """A hint with a descriptor of its own; one of a number's says how the number is sent."""
+        scalar = _BY_DESCRIPTOR.get(descriptor)
+        node = self.node(hint)
+        if scalar is not None and hint in (int, float, str):
+            node = _JAVA_SCALARS.get(scalar, node)
+        plan = _codec.DescribedPlan(node.plan, descriptor)
+        return _Node(plan, node.types, node.kinds, node.hashable)
 
     # ---- collections
 
@@ -311,6 +403,7 @@ class _Compiler:
             {(type(wire), wire): members[name] for name, wire in wires.items()},
             by_name=by_name,
             open=flags or "_missing_" in own,
+            wire_name="" if flags else dto(cls).name,
         )
         return _Node(plan, (cls,), frozenset({_INT}) if flags else _kinds(wires.values()))
 
@@ -361,6 +454,7 @@ class _Compiler:
             post_init=record.post_init,
             positional=len(fields) - len(keywords),
             keywords=keywords,
+            wire_name=dto(cls).name,
         )
         return _record_node(shape)
 
@@ -514,6 +608,29 @@ def _name(hint: Any) -> str:
 def _bare(plan: Plan) -> str:
     return repr(plan).removeprefix("<Plan ").removesuffix(">")
 
+
+# ---- classes with a wire name, wherever a hint says Any
+
+_PLAN = "__rpcore_plan__"
+
+
+def _named_plan(cls: type) -> Plan | None:
+    """The plan of a class that was given a wire name; compiled once and kept in the class."""
+    if not dto(cls).name:
+        return None
+    plan: Plan | None = cls.__dict__.get(_PLAN)
+    if plan is None:
+        plan = compile_type(cls, root="")
+        setattr(cls, _PLAN, plan)
+    return plan
+
+
+def _plan_by_name(name: str) -> Plan | None:
+    cls = named_class(name)
+    return None if cls is None or issubclass(cls, BaseException) else _named_plan(cls)
+
+
+_codec.use_classes(_plan_by_name, _named_plan)
 
 __all__ = [
     "ArgsPlan",

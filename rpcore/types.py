@@ -4,11 +4,43 @@ declaration needs it, while the compiler of plans (plan.py) is loaded when the f
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
+from weakref import WeakValueDictionary
+
+if TYPE_CHECKING:
+    from rpcore.javatypes import (
+        Array,
+        BigInteger,
+        Byte,
+        Char,
+        Currency,
+        DateMillis,
+        Descriptor,
+        Float,
+        GenericObject,
+        Instant,
+        Int,
+        JavaClass,
+        JavaDate,
+        JavaException,
+        LocalDateTime,
+        Locale,
+        Long,
+        MapEntries,
+        OffsetDateTime,
+        Short,
+        TypedList,
+        TypedMap,
+        TypedSet,
+        ZonedDateTime,
+    )
 
 C = TypeVar("C", bound=type)
+
+_named: WeakValueDictionary[str, type] = WeakValueDictionary()
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +74,8 @@ def wire_name(name: str = "", *, naming: str = "", tag: str | None = None) -> Ca
 
     def decorate(cls: C) -> C:
         setattr(cls, DTO, Dto(name, naming, tag))
+        if name:
+            _named[name] = cls
         return cls
 
     return decorate
@@ -53,6 +87,11 @@ def dto(cls: type) -> Dto:
     return found if isinstance(found, Dto) else Dto()
 
 
+def named_class(name: str) -> type | None:
+    """The class that ``wire_name`` gave this name; the last one, when it was given twice."""
+    return _named.get(name)
+
+
 def camel(name: str) -> str:
     """``user_id`` -> ``userId``; leading and trailing underscores stay."""
     bare = name.strip("_")
@@ -61,4 +100,42 @@ def camel(name: str) -> str:
     return name[:start] + first + "".join(p[:1].upper() + p[1:] for p in rest) + name[start + len(bare) :]
 
 
-__all__ = ["Dto", "Name", "camel", "dto", "wire_name"]
+def __getattr__(name: str) -> Any:
+    """Java's types are loaded when one is first named."""
+    if name in __all__:
+        return getattr(importlib.import_module("rpcore.javatypes"), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+__all__ = [
+    "Array",
+    "BigInteger",
+    "Byte",
+    "Char",
+    "Currency",
+    "DateMillis",
+    "Descriptor",
+    "Dto",
+    "Float",
+    "GenericObject",
+    "Instant",
+    "Int",
+    "JavaClass",
+    "JavaDate",
+    "JavaException",
+    "LocalDateTime",
+    "Locale",
+    "Long",
+    "MapEntries",
+    "Name",
+    "OffsetDateTime",
+    "Short",
+    "TypedList",
+    "TypedMap",
+    "TypedSet",
+    "ZonedDateTime",
+    "camel",
+    "dto",
+    "named_class",
+    "wire_name",
+]

@@ -44,7 +44,7 @@ def run(*command: str | Path, cwd: Path = ROOT, **environment: str) -> subproces
 
 # Module or package -> what of rpcore it may import. Values first, then the codec, declarations, the engine,
 # and the policies around it. What is not listed composes all of these (client, server, commands).
-VALUES = {"errors", "model", "types"}
+VALUES = {"errors", "model", "types", "javatypes"}
 DECLARATION = {
     *("abc", "assignable", "class_hints", "declaration", "handlers", "hints", "naming", "options"),
     *("plan", "records", "scope", "stubs"),
@@ -53,11 +53,12 @@ ENGINE = {"_codec", "_core"}
 POLICIES = {"cluster", "filters", "loadbalance", "registry"}
 MAY_IMPORT: dict[str, set[str]] = {
     "errors": set(),
-    "types": set(),
+    "types": {"javatypes"},
+    "javatypes": {"_codec"},
     "model": {"errors"},
     "extension": {"errors"},
     "abc": {"errors", "model"},
-    "_codec": {"errors"},
+    "_codec": {"errors", "javatypes"},  # javatypes: with the first value that is one of Java's own types
     "_core": {"errors", "model", "_codec"},
     **dict.fromkeys(DECLARATION - {"abc"}, VALUES | DECLARATION | {"_codec"}),
     "service": VALUES | DECLARATION | ENGINE,

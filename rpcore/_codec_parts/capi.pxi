@@ -68,6 +68,8 @@ cdef extern from "Python.h":
     int PyObject_GenericSetAttr(object, object, object) except -1
     object PyObject_Vectorcall(object, PyObject**, size_t, PyObject*)
     int PyType_Check(object)
+    int Py_ReprEnter(object) except -1
+    void Py_ReprLeave(object)
 
 cdef extern from *:
     """

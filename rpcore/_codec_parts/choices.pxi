@@ -90,12 +90,15 @@ cdef class EnumPlan(Plan):
             open_hessian_map(h)
             value = {}
             decode_hessian_entries(h, value, any_plan, any_plan)
-        name = value.get("name")
-        if not PyUnicode_Check(name) or name not in self.cls.__members__:
-            raise DecodeError(f"{clipped(name)} is no {self.cls.__name__}")
-        value = self.cls[name]
+        value = self.constant(value.get("name"))
         h.settle(number, value)
         return value
+
+    cdef object constant(self, object name):
+        """The member of that name."""
+        if not PyUnicode_Check(name) or name not in self.cls.__members__:
+            raise DecodeError(f"{clipped(name)} is no {self.cls.__name__}")
+        return self.cls[name]
 
     cdef str jvm(self):
         return self.base.jvm() if self.definition is None else jvm_of(self.wire_name)

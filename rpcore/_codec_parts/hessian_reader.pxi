@@ -14,15 +14,6 @@ cdef class HessianClass:
     """A class definition as it was read. What to do with its instances is found out once, and again only when a stream expects
     another type at their place."""
 
-    cdef readonly str name
-    cdef readonly tuple names
-    cdef bytes raw              # the definition itself
-    cdef Plan expected          # for which of our types `mapping` was made
-    cdef Mapping mapping
-    cdef bint looked_up         # whether `plan` and `reader` were looked for
-    cdef Plan plan              # of the class of ours that has this name, or None
-    cdef object reader          # makes the Python value of a Java type from a dict of its fields, or None
-
     def __init__(self, str name, tuple names, bytes raw):
         self.name = name
         self.names = names
@@ -32,10 +23,6 @@ cdef class HessianClass:
 @cython.final
 cdef class Mapping:
     """Where the fields of a definition go in a record of ours. Immutable: readers in the midst of an instance hold it."""
-
-    cdef RecordPlan target
-    cdef Py_ssize_t* to
-    cdef Py_ssize_t count
 
     def __dealloc__(self):
         PyMem_Free(self.to)

@@ -351,7 +351,7 @@ cdef class RecordPlan(Plan):
             if c.expected is not self:
                 c.mapping = make_mapping(self.target(h, c), c.names)
                 c.expected = self
-            return c.mapping.target.decode_hessian_fields(h, c.mapping)
+            return (<RecordPlan>c.mapping.target).decode_hessian_fields(h, c.mapping)
         if TAGS[h.r.p[0]] == TAG_REF:
             return h.resolve(self)
         if TAGS[h.r.p[0]] != TAG_MAP:
