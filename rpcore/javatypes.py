@@ -363,7 +363,7 @@ def form_as(hint: type, value: Any) -> Any:
     return _WRITERS[hint.__name__](value)
 
 
-def _object(name: str, **fields: Any) -> GenericObject:
+def _object(name: str, /, **fields: Any) -> GenericObject:
     return GenericObject(name, fields)
 
 

@@ -390,14 +390,8 @@ cdef int encode_exception(HessianWriter h, object value) except -1:
     names = tuple(value.fields)
     open_generic(h, value.class_name, THROWABLE + names)
     enter_write(h.w)
-    if value.suppressed:
-        encode_hessian_any(h, value.suppressed)
-    else:
-        h.open_list(EMPTY_LIST, 0)
-        h.number(NULL)
-    h.open_list(STACK, len(value.frames))
-    h.number(NULL)
-    any_plan.encode_hessian_items(h, list(value.frames))
+    put_trace(h, value.suppressed, EMPTY_LIST)
+    put_trace(h, value.frames, STACK)
     if value.cause is None:
         put_no_cause(h, value)
     else:
@@ -405,6 +399,13 @@ cdef int encode_exception(HessianWriter h, object value) except -1:
     encode_hessian_any(h, value.message)
     h.w.depth += 1
     return put_fields(h, names, list(value.fields.values()))
+
+
+cdef int put_trace(HessianWriter h, object items, str type_name) except -1:
+    """A list of an exception, as it came; one made in Python has ``type_name`` unless Java has no empty list of its elements."""
+    if isinstance(items, java().TypedList) or (items and type_name == EMPTY_LIST):
+        return encode_hessian_any(h, items)
+    return encode_hessian_list(h, items, list(items), type_name)
 
 
 # ---- decoding
@@ -461,7 +462,7 @@ cdef object decode_any_list(HessianReader h):
     """A list; a TypedList where its type says more than that; a set of a Set type, when its elements are hashable."""
     cdef Py_ssize_t n = h.open_list(), number
     cdef str name = h.type_name
-    cdef list out
+    cdef object out
     charge(h.r, LIST_COST)
     if name is None or name == "java.util.ArrayList" or name == "":
         out = []
@@ -470,7 +471,7 @@ cdef object decode_any_list(HessianReader h):
     else:
         number = h.number(NULL, any_plan)
         out = []
-        any_plan.decode_hessian_items(h, out, n)
+        any_plan.decode_hessian_items(h, <list>out, n)
         charge(h.r, ENTRY_COST * len(out))
         try:
             value = set(out) if name == "java.util.HashSet" else java().TypedSet(name, out)
@@ -479,7 +480,7 @@ cdef object decode_any_list(HessianReader h):
         h.settle(number, value)
         return value
     h.number(<PyObject*>out, any_plan)
-    any_plan.decode_hessian_items(h, out, n)
+    any_plan.decode_hessian_items(h, <list>out, n)      # a subclass appends as a list does
     return out
 
 
