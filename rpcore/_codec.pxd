@@ -64,7 +64,7 @@ cdef class HessianWriter:               # one outgoing hessian2 stream above a W
     cdef Py_ssize_t count, cap
     cdef int* slots                     # hash table of numbers + 1, in use while mask is not 0
     cdef Py_ssize_t mask, slots_cap
-    cdef dict classes                   # key -> number of its definition
+    cdef dict classes                   # key -> number of its definition, where `few` does not tell
     cdef Py_ssize_t class_count
     cdef PyObject* few[8]               # the first of these keys
     cdef dict types                     # type name -> number
@@ -77,6 +77,7 @@ cdef class HessianWriter:               # one outgoing hessian2 stream above a W
     cdef int number(self, PyObject* value) except -1
     cdef int rehash(self) except -1
     cdef int open_object(self, object key, bytes definition) except -1
+    cdef int define(self, object key, bytes definition) except -1
     cdef int open_list(self, object type_name, Py_ssize_t n) except -1
     cdef int open_map(self, object type_name) except -1
     cdef int put_type(self, object name) except -1

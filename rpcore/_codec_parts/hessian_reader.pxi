@@ -241,6 +241,10 @@ cdef class HessianReader:
         """The value in ``data``, which holds one; see ``hessian_loads``."""
         return self.load_all(data, (any_plan if plan is None else plan,), limits)[0]
 
+    def load_stream(self, data, *plans, Limits limits=None):
+        """All values in ``data`` as a list; see ``hessian_loads``."""
+        return self.load_all(data, tuple([any_plan if plan is None else plan for plan in plans]), limits)
+
     cdef list load_all(self, object data, tuple plans, Limits limits):
         cdef Reader r = Reader.__new__(Reader)
         cdef list values = []
@@ -275,7 +279,7 @@ def hessian_loads(data, *plans, Limits limits=None):
     Raises:
         DecodeError: the bytes are damaged, do not fit the types or exceed a limit, or something follows the values.
     """
-    return HessianReader().load_all(data, tuple([any_plan if plan is None else plan for plan in plans]), limits)
+    return HessianReader().load_stream(data, *plans, limits=limits)
 
 
 # ---- what the engine reads around values

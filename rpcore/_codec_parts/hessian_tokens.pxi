@@ -484,9 +484,14 @@ cdef PyObject* take_hessian_str(Reader r) except NULL:
     cdef bint surrogates = False
     cdef PyObject* text
     cdef object joined
-    if r.p >= r.end:
+    cdef const unsigned char* p = r.p
+    if p >= r.end:
         truncated()
-    if r.p[0] == 0x52:
+    if p[0] <= 0x1F and p[0] < r.end - p and rp_is_ascii(p + 1, p[0]):
+        charge(r, p[0] + STR_COST)
+        r.p += p[0] + 1
+        return rp_ascii_str(p + 1, p[0])
+    if p[0] == 0x52:
         joined = take_chunked_str(r)
         Py_INCREF(joined)
         return <PyObject*>joined

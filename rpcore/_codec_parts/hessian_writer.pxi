@@ -43,10 +43,14 @@ cdef class HessianWriter:
             memset(self.slots, 0, (self.mask + 1) * sizeof(int))
             self.mask = 0
         self.count = 0
-        self.class_count = 0
         while n:
             n -= 1
             Py_XDECREF(self.seen[n])
+        n = min(self.class_count, FEW_CLASSES)
+        self.class_count = 0
+        while n:
+            n -= 1
+            Py_XDECREF(self.few[n])
         if self.classes:
             self.classes.clear()
         if self.types:
@@ -121,25 +125,33 @@ cdef class HessianWriter:
         """Start an instance of the class that ``definition`` defines; ``key`` says which one that is in this stream."""
         cdef Py_ssize_t i
         cdef Writer w = self.w
-        cdef object index
+        cdef object index = None
         for i in range(min(self.class_count, FEW_CLASSES)):
             if self.few[i] == <PyObject*>key:
                 break
         else:
-            index = self.classes.get(key)
-            if index is None:
-                i = self.class_count
-                self.classes[key] = i
-                if i < FEW_CLASSES:
-                    self.few[i] = <PyObject*>key    # the dict keeps it alive
-                self.class_count += 1
-                w.write(PyBytes_AS_STRING(definition), PyBytes_GET_SIZE(definition))
-            else:
+            i = self.class_count
+            if i >= FEW_CLASSES:
+                index = self.classes.get(key)
+            if index is not None:
                 i = index
+            else:
+                self.define(key, definition)
         if i < 16:
             return write_byte(w, <unsigned char>(0x60 + i))
         write_byte(w, 0x4F)
         return put_hessian_int(w, <int32_t>i)
+
+    cdef int define(self, object key, bytes definition) except -1:
+        """Write a class definition, under the next number."""
+        cdef Py_ssize_t i = self.class_count
+        if i < FEW_CLASSES:
+            Py_INCREF(key)
+            self.few[i] = <PyObject*>key
+        if i >= FEW_CLASSES or type(key) is tuple:      # of equal tuples not only this one is meant
+            self.classes[key] = i
+        self.class_count += 1
+        return self.w.write(PyBytes_AS_STRING(definition), PyBytes_GET_SIZE(definition))
 
     cdef int open_list(self, object type_name, Py_ssize_t n) except -1:
         """The header of a list of ``n``; ``type_name`` is its Java type, or None."""

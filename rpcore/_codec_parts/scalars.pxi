@@ -326,6 +326,22 @@ cdef class IntPlan(Plan):
             return PyLong_FromLongLong(value)
         return expect_int(decode_hessian_any(h))
 
+    cdef int decode_hessian_items(self, HessianReader h, list out, Py_ssize_t n) except -1:
+        cdef Py_ssize_t i = 0
+        cdef Reader r = h.r
+        cdef int64_t value = 0
+        if n < 0:
+            return Plan.decode_hessian_items(self, h, out, n)
+        charge(r, n * ITEM_COST)
+        try:
+            for i in range(n):
+                out.append(PyLong_FromLongLong(value) if take_hessian_int(r, &value) else self.decode_hessian(h))
+            i = DONE
+        finally:
+            if i != DONE:
+                pass_index(i)
+        return 0
+
     cdef str jvm(self):
         return "J"
 
@@ -443,6 +459,38 @@ cdef class FloatPlan(Plan):
             raise DecodeError(f"int of {number.bit_length()} bits is no exact float")
         return number
 
+    cdef int encode_hessian_items(self, HessianWriter h, list items) except -1:
+        cdef Py_ssize_t i = 0, n = PyList_GET_SIZE(items)
+        cdef object item
+        try:
+            for i in range(n):
+                item = list_item(items, i)
+                if PyFloat_CheckExact(item):
+                    put_hessian_double(h.w, PyFloat_AS_DOUBLE(item))
+                else:
+                    self.encode_hessian(h, item)
+            i = DONE
+        finally:
+            if i != DONE:
+                pass_index(i)
+        return same_size(items, n)
+
+    cdef int decode_hessian_items(self, HessianReader h, list out, Py_ssize_t n) except -1:
+        cdef Py_ssize_t i = 0
+        cdef Reader r = h.r
+        cdef double value = 0
+        if n < 0:
+            return Plan.decode_hessian_items(self, h, out, n)
+        charge(r, n * ITEM_COST)
+        try:
+            for i in range(n):
+                out.append(PyFloat_FromDouble(value) if take_hessian_double(r, &value) else self.decode_hessian(h))
+            i = DONE
+        finally:
+            if i != DONE:
+                pass_index(i)
+        return 0
+
     cdef str jvm(self):
         return "D"
 
@@ -502,6 +550,37 @@ cdef class StrPlan(Plan):
         if tag_of(h.r) != TAG_STR:
             unexpected(h.r, "str")
         return owned(take_hessian_str(h.r))
+
+    cdef int encode_hessian_items(self, HessianWriter h, list items) except -1:
+        cdef Py_ssize_t i = 0, n = PyList_GET_SIZE(items)
+        cdef object item
+        try:
+            for i in range(n):
+                item = list_item(items, i)
+                if PyUnicode_CheckExact(item):
+                    put_hessian_str(h.w, item)
+                else:
+                    self.encode_hessian(h, item)
+            i = DONE
+        finally:
+            if i != DONE:
+                pass_index(i)
+        return same_size(items, n)
+
+    cdef int decode_hessian_items(self, HessianReader h, list out, Py_ssize_t n) except -1:
+        cdef Py_ssize_t i = 0
+        cdef Reader r = h.r
+        if n < 0:
+            return Plan.decode_hessian_items(self, h, out, n)
+        charge(r, n * ITEM_COST)
+        try:
+            for i in range(n):
+                out.append(owned(take_hessian_str(r)) if r.p < r.end and r.p[0] <= 0x1F else self.decode_hessian(h))
+            i = DONE
+        finally:
+            if i != DONE:
+                pass_index(i)
+        return 0
 
     cdef str jvm(self):
         return "Ljava/lang/String;"
