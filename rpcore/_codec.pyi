@@ -202,7 +202,14 @@ class DictPlan(Plan):
 @final
 class EnumPlan(Plan):
     def __init__(
-        self, cls: type, base: Plan, by_wire: dict[tuple[type, Any], Any], *, by_name: bool, open: bool, wire_name: str = ...
+        self,
+        cls: type,
+        base: Plan,
+        by_wire: dict[tuple[type, Any], Any],
+        *,
+        by_name: bool,
+        open: bool,
+        wire_name: str = ...,
     ) -> None: ...
 
 @final

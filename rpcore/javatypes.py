@@ -98,6 +98,10 @@ class Descriptor:
 class TypedList(list[Any]):
     """A list with the name of its Java type: ``TypedList("[string", ["a"])`` is a ``String[]``."""
 
+    __slots__ = ("type_name",)
+
+    type_name: str
+
     def __init__(self, type_name: str, items: Iterable[Any] = ()) -> None:
         super().__init__(items)
         self.type_name = type_name
@@ -108,6 +112,10 @@ class TypedList(list[Any]):
 
 class TypedSet(set[Any]):
     """A set with the name of its Java type."""
+
+    __slots__ = ("type_name",)
+
+    type_name: str
 
     def __init__(self, type_name: str, items: Iterable[Any] = ()) -> None:
         super().__init__(items)
@@ -120,6 +128,10 @@ class TypedSet(set[Any]):
 class TypedMap(dict[Any, Any]):
     """A dict with the name of its Java type."""
 
+    __slots__ = ("type_name",)
+
+    type_name: str
+
     def __init__(self, type_name: str, entries: Mapping[Any, Any] | Iterable[tuple[Any, Any]] = ()) -> None:
         super().__init__(entries)
         self.type_name = type_name
@@ -130,6 +142,10 @@ class TypedMap(dict[Any, Any]):
 
 class MapEntries(list[tuple[Any, Any]]):
     """A Java map some of whose keys are not hashable in Python: its entries in order."""
+
+    __slots__ = ("type_name",)
+
+    type_name: str | None
 
     def __init__(self, type_name: str | None, entries: Iterable[tuple[Any, Any]] = ()) -> None:
         super().__init__(entries)
@@ -456,9 +472,7 @@ def _send_instant(value: datetime) -> GenericObject:
 
 
 def _send_offset_datetime(value: datetime) -> GenericObject:
-    return _object(
-        f"{_TIME}OffsetDateTimeHandle", offset=_send_offset(_aware(value)), dateTime=_send_local(value)
-    )
+    return _object(f"{_TIME}OffsetDateTimeHandle", offset=_send_offset(_aware(value)), dateTime=_send_local(value))
 
 
 def _send_zoned_datetime(value: datetime) -> GenericObject:
@@ -468,9 +482,7 @@ def _send_zoned_datetime(value: datetime) -> GenericObject:
         minutes, seconds = divmod(abs(offset) // timedelta(seconds=1), 60)
         sign = "-" if offset < timedelta(0) else "+"
         zone = f"{sign}{minutes // 60:02d}:{minutes % 60:02d}" + (f":{seconds:02d}" if seconds else "")
-    return _object(
-        f"{_TIME}ZonedDateTimeHandle", offset=_send_offset(offset), dateTime=_send_local(value), zoneId=zone
-    )
+    return _object(f"{_TIME}ZonedDateTimeHandle", offset=_send_offset(offset), dateTime=_send_local(value), zoneId=zone)
 
 
 def _plain_float(value: float) -> float:

@@ -189,6 +189,7 @@ _NAMED: Mapping[tuple[str, str], Callable[[Any], _Node]] = types.MappingProxyTyp
     }
 )
 
+
 def _java_int(name: str, bits: int, descriptor: str) -> _Node:
     kinds = frozenset({_INT}) if bits else frozenset({_INT, _STR})
     return _Node(_codec.JavaIntPlan(name, bits, descriptor), (int,), kinds)

@@ -1,6 +1,9 @@
 # hessian2 without a declared type: everything natural by what it is; objects by the class that is known under their name, as the
 # Python value of a Java type (javatypes.py), as an exception, or as a GenericObject.
 
+cdef enum:
+    EXCEPTION_COST = 800        # with its lists and dicts
+
 cdef str ENUM_SET = "com.alibaba.com.caucho.hessian.io.EnumSetHandler"
 cdef str EMPTY_LIST = "java.util.Collections$EmptyList"
 cdef str STACK = "[java.lang.StackTraceElement"
@@ -467,6 +470,7 @@ cdef object decode_any_list(HessianReader h):
     if name is None or name == "java.util.ArrayList" or name == "":
         out = []
     elif not is_set_type(name):
+        charge(h.r, LIST_COST)
         out = java().TypedList(name)
     else:
         number = h.number(NULL, any_plan)
@@ -622,6 +626,7 @@ cdef object decode_object(HessianReader h, HessianClass c):
         h.r.depth += 1
         return out
     if isinstance(c.reader, type):      # JavaException: may be its own cause
+        charge(h.r, EXCEPTION_COST)
         value = c.reader(c.name)
         h.number(<PyObject*>value, any_plan)
         value.fill(read_hessian_fields(h, c))
