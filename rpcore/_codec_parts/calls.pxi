@@ -205,8 +205,9 @@ cdef class ExceptionPlan(Plan):
             names = c.names
             if "message" in fields.by_wire and "message" not in names:
                 names = tuple(["message" if name == "detailMessage" else name for name in names])
-            return fields.decode_hessian_fields(h, make_mapping(fields, names))
-        number = h.number(NULL, self)
+            # Without a cause it is its own, which is None to us.
+            return fields.decode_hessian_fields(h, make_mapping(fields, names), <PyObject*>None)
+        number = h.number(<PyObject*>None, self)
         message = read_hessian_fields(h, c).get("detailMessage")
         try:
             value = self.build(self.cls, [] if message is None else [message])

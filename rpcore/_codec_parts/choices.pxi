@@ -6,6 +6,11 @@ cdef object known(object value):
     return type(value), value
 
 
+cdef object bare(object value):
+    """An int that Any marked as one of Java's, as a plain one."""
+    return int(value) if PyLong_Check(value) and not PyLong_CheckExact(value) and not isinstance(value, bool) else value
+
+
 @cython.final
 cdef class EnumPlan(Plan):
     """An Enum, by value; by name when its values are not all of scalar types.
@@ -79,8 +84,8 @@ cdef class EnumPlan(Plan):
             return h.resolve(self)
         c = h.open_object()
         if c is None and TAGS[h.r.p[0]] != TAG_MAP:
-            value = decode_hessian_any(h)
-            if PyUnicode_Check(value) and value in self.cls.__members__:
+            value = bare(decode_hessian_any(h))
+            if PyUnicode_Check(value) and self.definition is not None and value in self.cls.__members__:
                 return self.cls[value]
             return self.member(value)
         number = h.number(NULL, self)
@@ -162,7 +167,7 @@ cdef class LiteralPlan(Plan):
         return encode_hessian_any(h, wire)
 
     cdef object decode_hessian(self, HessianReader h):
-        return self.declared(decode_hessian_any(h))
+        return self.declared(bare(decode_hessian_any(h)))
 
     cdef str jvm(self):
         kinds = {type(wire) for wire in self.wires.values()}

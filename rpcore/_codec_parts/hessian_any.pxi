@@ -737,10 +737,16 @@ cdef class JavaIntPlan(Plan):
         self.bits = bits
         self.text = descriptor
 
+    cdef bint fits(self, object value) except -1:
+        cdef int overflow = 0
+        cdef int64_t edge = <int64_t>1 << (self.bits - 1 if self.bits else 0)
+        cdef long long small = PyLong_AsLongLongAndOverflow(value, &overflow)
+        return not self.bits or (not overflow and -edge <= small < edge)
+
     cdef object checked(self, object value):
         if not PyLong_Check(value) or value is True or value is False:
             refuse("int", value)
-        if self.bits and not -(1 << (self.bits - 1)) <= value < 1 << (self.bits - 1):
+        if not self.fits(value):
             raise EncodeError(f"{value if value.bit_length() < 200 else 'it'} does not fit the {self.bits} bits of a Java {self.name}")
         return value
 
@@ -763,7 +769,7 @@ cdef class JavaIntPlan(Plan):
         return value
 
     cdef int within(self, object value) except -1:
-        if self.bits and not -(1 << (self.bits - 1)) <= value < 1 << (self.bits - 1):
+        if not self.fits(value):
             raise DecodeError(f"{value} does not fit the {self.bits} bits of a Java {self.name}")
         return 0
 

@@ -368,8 +368,11 @@ cdef class RecordPlan(Plan):
                 return plan
         return self
 
-    cdef object decode_hessian_fields(self, HessianReader h, Mapping mapping):
-        """The instance whose header was read; ``mapping``: None when its fields are the entries of a map."""
+    cdef object decode_hessian_fields(self, HessianReader h, Mapping mapping, PyObject* before=NULL):
+        """The instance whose header was read; ``mapping``: None when its fields are the entries of a map.
+
+        ``before``: what a reference to it is while its fields are read; NULL: an error.
+        """
         cdef PyObject* few[FEW]
         cdef PyObject** values = few
         cdef Py_ssize_t i, number
@@ -381,7 +384,7 @@ cdef class RecordPlan(Plan):
             out = rp_new(self.cls, ())      # known before its fields are read: they may refer to it
             number = h.number(<PyObject*>out, self)
         else:
-            number = h.number(NULL, self)
+            number = h.number(before, self)
         if self.count > FEW:
             values = <PyObject**>PyMem_Malloc(self.count * sizeof(PyObject*))
             if values == NULL:
