@@ -16,11 +16,10 @@ from dataclasses import dataclass
 from statistics import median
 from typing import Any
 
+from bench.codec import sample
 from rpcore._codec import HessianReader, HessianWriter
 from rpcore.plan import compile_type
 from rpcore.types import wire_name
-
-from bench.codec import sample
 
 LOOPS = 1_000
 

@@ -59,7 +59,7 @@ cdef class Plan
 cdef class HessianWriter:               # one outgoing hessian2 stream above a Writer
     cdef Writer w
     cdef bint refs                      # whether what occurs twice is sent as a reference
-    cdef object known                   # None, or class -> plan: the named classes of the interface
+    cdef dict known                     # None, or the plans of the interface's named classes, by class and by name
     cdef PyObject** seen                # containers by number; NULL for those that are nobody's
     cdef Py_ssize_t count, cap
     cdef int* slots                     # hash table of numbers + 1, in use while mask is not 0
@@ -69,7 +69,7 @@ cdef class HessianWriter:               # one outgoing hessian2 stream above a W
     cdef PyObject* few[8]               # the first of these keys
     cdef dict types                     # type name -> number
 
-    cdef int start(self, Writer w, object known) except -1
+    cdef int start(self, Writer w, dict known) except -1
     cdef void finish(self) noexcept
     cdef int refer(self, object value) except -1
     cdef Py_ssize_t find(self, PyObject* value) noexcept
@@ -98,6 +98,7 @@ cdef class HessianClass:                # a class definition as it was read
     cdef Plan expected                  # for which of our types `mapping` was made
     cdef Mapping mapping
     cdef bint looked_up                 # whether `plan` and `reader` were looked for
+    cdef dict known                     # among which classes
     cdef Plan plan                      # of the class of ours that has this name, or None
     cdef object reader                  # makes the Python value of a Java type from a dict of its fields, or None
 
@@ -110,14 +111,14 @@ cdef struct Ref:
 @cython.final
 cdef class HessianReader:               # one incoming hessian2 stream above a Reader
     cdef Reader r
-    cdef object known                   # None, or wire name -> plan: the named classes of the interface
+    cdef dict known                     # as HessianWriter's
     cdef Ref* refs                      # containers by number
     cdef Py_ssize_t count, cap
     cdef list classes, types            # by number
     cdef list remembered                # class definitions of earlier streams
     cdef object type_name               # of the list that open_list opened
 
-    cdef int start(self, Reader r, object known) except -1
+    cdef int start(self, Reader r, dict known) except -1
     cdef void finish(self) noexcept
     cdef Py_ssize_t number(self, PyObject* value, Plan plan) except -1
     cdef int settle(self, Py_ssize_t n, object value) except -1
@@ -153,6 +154,7 @@ cdef class ArgsPlan:
     cdef readonly tuple plans
     cdef readonly tuple defaults        # per parameter a value, or REQUIRED
     cdef Py_ssize_t required            # leading parameters that must be sent
+    cdef readonly dict known            # the named classes among their types: plans by class and by wire name
 
     cdef int encode_args(self, Writer w, tuple args) except -1
     cdef tuple decode_args(self, Reader r)

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from datetime import date, datetime, time, timedelta, timezone, tzinfo
+from datetime import UTC, date, datetime, time, timedelta, timezone, tzinfo
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 from rpcore._codec import GenericObject
@@ -90,7 +90,8 @@ else:
 @dataclass(frozen=True, slots=True)
 class Descriptor:
     """The JVM descriptor of one parameter: ``Annotated[Any, Descriptor("Lorg/demo/Shape;")]``. A primitive's or box's,
-    such as ``I``, also says how the value is sent."""
+    such as ``I``, also says how the value is sent.
+    """
 
     text: str
 
@@ -226,7 +227,7 @@ def _frame(frame: Any) -> str:
 
 _IO = "com.alibaba.com.caucho.hessian.io."
 _TIME = f"{_IO}java8."
-_EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MS = timedelta(milliseconds=1)
 
 Fields: TypeAlias = dict[str, Any]

@@ -59,7 +59,7 @@ def compile_type(hint: Any, *, naming: str = "", root: str = "result", names: Ma
     compiler = _Compiler(naming, dict(names))
     compiler.learn(hint)
     plan = compiler.node(hint).plan
-    return _codec.RootPlan(root, plan) if root else plan
+    return _codec.RootPlan(root, plan, compiler.known()) if root else plan
 
 
 def compile_args(
@@ -80,7 +80,7 @@ def compile_args(
         except ConfigurationError as error:
             raise ConfigurationError(f"parameter {p.name!r}: {error.message}") from error
     defaults = [REQUIRED if p.required else p.default for p in parameters]
-    return ArgsPlan([p.name for p in parameters], plans, defaults)
+    return ArgsPlan([p.name for p in parameters], plans, defaults, compiler.known())
 
 
 def compile_exception(
@@ -220,9 +220,17 @@ _JAVA_VALUES: Mapping[str, str] = types.MappingProxyType(
 )
 _BY_DESCRIPTOR: Mapping[str, str] = types.MappingProxyType(
     {
-        **{"B": "Byte", "S": "Short", "I": "Int", "J": "Long", "F": "Float", "C": "Char"},
-        **{"Ljava/lang/Byte;": "Byte", "Ljava/lang/Short;": "Short", "Ljava/lang/Integer;": "Int"},
-        **{"Ljava/lang/Float;": "Float", "Ljava/lang/Character;": "Char"},
+        "B": "Byte",
+        "S": "Short",
+        "I": "Int",
+        "J": "Long",
+        "F": "Float",
+        "C": "Char",
+        "Ljava/lang/Byte;": "Byte",
+        "Ljava/lang/Short;": "Short",
+        "Ljava/lang/Integer;": "Int",
+        "Ljava/lang/Float;": "Float",
+        "Ljava/lang/Character;": "Char",
         "Ljava/math/BigInteger;": "BigInteger",
     }
 )
@@ -231,8 +239,16 @@ _NO_LISTS: Mapping[str, str] = types.MappingProxyType(
 )
 _ELEMENTS: Mapping[str, str] = types.MappingProxyType(
     {
-        **{"Z": "boolean", "B": "byte", "S": "short", "I": "int", "J": "long", "F": "float", "D": "double"},
-        **{"Ljava/lang/String;": "string", "Ljava/lang/Object;": "object", "Ljava/util/Date;": "date"},
+        "Z": "boolean",
+        "B": "byte",
+        "S": "short",
+        "I": "int",
+        "J": "long",
+        "F": "float",
+        "D": "double",
+        "Ljava/lang/String;": "string",
+        "Ljava/lang/Object;": "object",
+        "Ljava/util/Date;": "date",
     }
 )
 
@@ -267,6 +283,11 @@ class _Compiler:
         """Remember the classes that a hint mentions."""
         for cls in mentioned(hint):
             self.names.setdefault(cls.__name__, cls)
+
+    def known(self) -> dict[Any, Plan] | None:
+        """The plans of the records met that have a wire name, by class and by that name; None when there are none."""
+        named = [s for s in self.shapes.values() if dto(s.cls).name and not getattr(s.cls, "__parameters__", ())]
+        return {key: s.plan for s in named for key in (s.cls, dto(s.cls).name)} or None
 
     def node(self, hint: Any) -> _Node:
         """The node of any hint."""

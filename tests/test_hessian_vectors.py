@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import math
-from datetime import datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from hessian_samples import FRAMES, LARGE, READS, VECTORS, values_of
 
 from rpcore._codec import HessianReader, hessian_dumps, hessian_loads
 from rpcore.errors import DecodeError
@@ -26,8 +27,6 @@ from rpcore.javatypes import (
     TypedSet,
 )
 from rpcore.plan import compile_type
-
-from hessian_samples import FRAMES, LARGE, READS, VECTORS, values_of
 
 THOUSANDTHS = {  # Java writes a double as 5f here, which Envoy reads differently; we never do
     *("float_0.1", "float_12.25", "double_32768.0", "double_-32769.0", "double_12.25", "double_12.345"),
@@ -68,7 +67,7 @@ class Walk:
         elif "b" in tree:
             assert value == bytes.fromhex(tree["b"])
         elif "date_ms" in tree:
-            epoch = datetime(1970, 1, 1, tzinfo=timezone.utc)
+            epoch = datetime(1970, 1, 1, tzinfo=UTC)
             if isinstance(value, DateMillis):
                 assert value == tree["date_ms"]
             else:

@@ -9,9 +9,11 @@ cdef class ArgsPlan:
         names: of the parameters.
         plans: one Plan for each.
         defaults: for each a value, or ``REQUIRED``.
+        known: plans of the classes with wire names among their types, by class and by name; for what hessian2 sends as Any.
     """
 
-    def __init__(self, names, plans, defaults):
+    def __init__(self, names, plans, defaults, dict known=None):
+        self.known = known
         cdef Py_ssize_t i
         self.names = tuple(names)
         self.plans = tuple(plans)
@@ -102,7 +104,7 @@ cdef class ArgsPlan:
         """The arguments as the bytes of one hessian2 stream; see ``Plan.dumps``."""
         cdef Writer w = Writer.__new__(Writer)
         cdef HessianWriter h = HessianWriter.__new__(HessianWriter)
-        h.start(w, None)
+        h.start(w, self.known)
         self.encode_hessian(h, args)
         return w.content()
 
@@ -111,7 +113,7 @@ cdef class ArgsPlan:
         cdef Reader r = Reader.__new__(Reader)
         cdef HessianReader h = HessianReader.__new__(HessianReader)
         r.open(data, limits)
-        h.start(r, None)
+        h.start(r, self.known)
         args = self.decode_hessian(h)
         if r.p != r.end:
             raise DecodeError(f"{r.end - r.p} bytes follow the arguments", path="args")

@@ -58,13 +58,11 @@ cdef class HessianReader:
         self.finish()
         PyMem_Free(self.refs)
 
-    cdef int start(self, Reader r, object known) except -1:
-        """Begin a stream; ``known``: wire name -> plan of the classes that the interface names, or None."""
+    cdef int start(self, Reader r, dict known) except -1:
+        """Begin a stream; ``known``: plans of the classes that the interface names, by wire name, or None."""
         self.finish()
         self.r = r
-        if self.known is not known:
-            self.known = known
-            self.remembered.clear()     # they were looked up among other classes
+        self.known = known
         return 0
 
     cdef void finish(self) noexcept:
@@ -228,12 +226,12 @@ cdef class HessianReader:
         return True
 
     cdef HessianClass look_up(self, HessianClass c):
-        """Find out, once, what the instances of ``c`` become where Any is expected."""
-        if not c.looked_up:
+        """Find out what the instances of ``c`` become where Any is expected; once for a stream's interface."""
+        if not c.looked_up or c.known is not self.known:
             plan = None if self.known is None else self.known.get(c.name)
             c.plan = find_plan(c.name) if plan is None else plan
-            if c.plan is None:
-                c.reader = java_reader(c.name, c.names)
+            c.reader = java_reader(c.name, c.names) if c.plan is None else None
+            c.known = self.known
             c.looked_up = True
         return c
 

@@ -29,8 +29,8 @@ cdef class HessianWriter:
         PyMem_Free(self.seen)
         PyMem_Free(self.slots)
 
-    cdef int start(self, Writer w, object known) except -1:
-        """Begin a stream at the end of ``w``; ``known``: class -> plan of the classes that the interface names, or None."""
+    cdef int start(self, Writer w, dict known) except -1:
+        """Begin a stream at the end of ``w``; ``known``: plans of the classes that the interface names, or None."""
         self.finish()
         self.w = w
         self.known = known

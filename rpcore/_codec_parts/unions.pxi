@@ -316,12 +316,15 @@ cdef class RootPlan(Plan):
     Args:
         root: that step.
         item: plan of the value.
+        known: as ArgsPlan's.
     """
 
     cdef str root
     cdef Plan item
+    cdef readonly dict known
 
-    def __init__(self, str root, Plan item):
+    def __init__(self, str root, Plan item, dict known=None):
+        self.known = known
         self.root = root
         self.item = item
 
