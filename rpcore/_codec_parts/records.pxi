@@ -383,8 +383,12 @@ cdef class RecordPlan(Plan):
         return out
 
     cdef object make_tuple(self, PyObject** values):
+        cdef object out = rp_new_tuple(self.cls, self.count)
         cdef Py_ssize_t i
-        return tuple.__new__(self.cls, [<object>values[i] for i in range(self.count)])
+        for i in range(self.count):
+            PyTuple_SET_ITEM(out, i, values[i])
+            values[i] = NULL
+        return out
 
     cdef int broken(self, object error) except -1:
         """The class itself refused the values."""

@@ -150,25 +150,25 @@ cdef class BoolPlan(Plan):
         return "bool"
 
 
-cdef int write_pyint(Writer w, object value) except -1:
+cdef int write_big_int(Writer w, object value) except -1:
+    """An int outside the signed 64 bits."""
+    cdef unsigned long long big
+    try:
+        big = PyLong_AsUnsignedLongLong(value)
+    except OverflowError as error:
+        raise EncodeError(f"int of {value.bit_length()} bits does not fit 64 bits (-2**63 to 2**64 - 1)") from error
+    reserve(w, 9)
+    put(w, 0xCF)
+    rp_put64(w.buf + w.pos, big)
+    w.pos += 8
+    return 0
+
+
+cdef inline int write_pyint(Writer w, object value) except -1:
     """``value`` must be an ``int`` or of a subclass."""
     cdef int overflow = 0
-    cdef long long small = PyLong_AsLongLongAndOverflow(value, &overflow)
-    cdef unsigned long long big
-    if not overflow:
-        return write_int(w, small)
-    if overflow > 0:
-        try:
-            big = PyLong_AsUnsignedLongLong(value)
-        except OverflowError:
-            pass
-        else:
-            reserve(w, 9)
-            put(w, 0xCF)
-            rp_put64(w.buf + w.pos, big)
-            w.pos += 8
-            return 0
-    raise EncodeError(f"int of {value.bit_length()} bits does not fit 64 bits (-2**63 to 2**64 - 1)")
+    cdef long long small = rp_int_value(value, &overflow)
+    return write_big_int(w, value) if overflow else put_int(w, small)
 
 
 @cython.final

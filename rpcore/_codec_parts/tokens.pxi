@@ -38,6 +38,13 @@ cdef int write_nil(Writer w) except -1:
     return write_byte(w, 0xC0)
 
 
+cdef inline int put_int(Writer w, long long value) except -1:
+    """``write_int``, for the loops that it is inlined into."""
+    if 0 <= value <= 127:
+        return write_byte(w, <unsigned char>value)
+    return write_int(w, value)
+
+
 cdef int write_int(Writer w, long long value) except -1:
     cdef char* p
     reserve(w, 9)
