@@ -75,7 +75,7 @@ cdef Plan named_plan(object cls):
 
 
 cdef tuple record_names(object cls):
-    """The field names of a dataclass, NamedTuple, attrs class, msgspec Struct or pydantic model; None for other classes."""
+    """The field names of a record class of any kind that records.py knows; None for other classes."""
     if hasattr(cls, "__dataclass_fields__"):
         import dataclasses
 
@@ -179,7 +179,7 @@ cdef object decode_any_dict(Reader r):
 
 @cython.final
 cdef class AnyPlan(Plan):
-    """Any: None, bool, int, float, str, bytes-likes, list, tuple, set, dict, records (as maps), enums (by value), dates, Decimal, UUID."""
+    """Any: JSON's types, bytes-likes, tuples, sets, records (as maps), enums (by value), dates, Decimal, UUID."""
 
     cdef int encode(self, Writer w, object value) except -1:
         return encode_any(w, value)

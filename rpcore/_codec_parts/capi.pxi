@@ -119,7 +119,10 @@ cdef extern from *:
             uint32_t a, b;
             memcpy(&a, from, 4); memcpy(&b, from + n - 4, 4); memcpy(to, &a, 4); memcpy(to + n - 4, &b, 4);
         }
-        else if (n > 0) { char a = from[0], b = from[n >> 1], c = from[n - 1]; to[0] = a; to[n >> 1] = b; to[n - 1] = c; }
+        else if (n > 0) {
+            char a = from[0], b = from[n >> 1], c = from[n - 1];
+            to[0] = a; to[n >> 1] = b; to[n - 1] = c;
+        }
     }
     static inline int rp_equal(const unsigned char *a, const unsigned char *b, Py_ssize_t n) {
         uint64_t x, y, u, v;

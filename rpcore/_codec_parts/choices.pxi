@@ -27,7 +27,7 @@ cdef class EnumPlan(Plan):
     cdef object cls
     cdef Plan base
     cdef dict by_wire
-    cdef object only            # what all keys of by_wire are instances of, as base decodes them; None: keys are known()
+    cdef object only            # the type of all keys of by_wire, which base decodes to; None: the keys are known()
     cdef object attribute
     cdef bint open
 

@@ -1,8 +1,8 @@
 # datetime: instants as msgpack's timestamp, times without a zone as text.
 
 from cpython.datetime cimport (
-    PyDateTime_Check, PyDateTimeAPI, datetime_day, datetime_hour, datetime_microsecond, datetime_minute, datetime_month,
-    datetime_second, datetime_tzinfo, datetime_year, import_datetime,
+    PyDateTime_Check, PyDateTimeAPI, datetime_day, datetime_hour, datetime_microsecond, datetime_minute,
+    datetime_month, datetime_second, datetime_tzinfo, datetime_year, import_datetime,
 )
 
 cdef enum:
@@ -108,8 +108,9 @@ cdef int write_timestamp(Writer w, int64_t seconds, uint32_t microseconds) excep
     return 0
 
 
-# Days and dates by Howard Hinnant's algorithms (days_from_civil and civil_from_days in "chrono-Compatible Low-Level Date
-# Algorithms"): years start in March, so that the leap day is their last, and come in eras of 400 years, 146097 days.
+# Days and dates by Howard Hinnant's algorithms (days_from_civil and civil_from_days in "chrono-Compatible Low-Level
+# Date Algorithms"): years start in March, so that the leap day is their last, and come in eras of 400 years or
+# 146097 days.
 
 cdef int64_t days_before(int64_t year, int64_t month, int64_t day) noexcept:
     """Days from 1970-01-01 to a date of the years 1 to 9999."""

@@ -3,7 +3,7 @@
 
 cdef int same_entries(object value, Py_ssize_t n, Py_ssize_t count) except -1:
     if count != n or PyDict_Size(value) != n:
-        raise EncodeError(f"the dict had {n} entries and now has {PyDict_Size(value)}: it changed while it was encoded")
+        raise EncodeError(f"the dict of {n} entries changed while it was encoded; it now has {PyDict_Size(value)}")
     return 0
 
 

@@ -11,7 +11,7 @@ cdef inline object list_item(list items, Py_ssize_t i):
 
 cdef inline int same_size(list items, Py_ssize_t n) except -1:
     if PyList_GET_SIZE(items) != n:
-        raise EncodeError(f"the list had {n} elements and now has {PyList_GET_SIZE(items)}: it changed while it was encoded")
+        raise EncodeError(f"the list of {n} changed while it was encoded; it now has {PyList_GET_SIZE(items)}")
     return 0
 
 
@@ -23,7 +23,10 @@ cdef inline list new_list(Reader r, Py_ssize_t n):
 
 
 cdef class Plan:
-    """One node of a compiled type: encodes and decodes values of exactly that type. Immutable once compiled, usable by any thread."""
+    """One node of a compiled type: encodes and decodes values of exactly that type.
+
+    Immutable once compiled, and usable by any thread.
+    """
 
     cdef int encode(self, Writer w, object value) except -1:
         """Append ``value``. Raises EncodeError, with the path, when it is not of this type."""
@@ -391,7 +394,8 @@ cdef class BytesPlan(Plan):
     cdef int encode(self, Writer w, object value) except -1:
         if not PyBytes_Check(value):
             refuse("bytes", value)
-        return write_bin(w, PyBytes_AS_STRING(value), PyBytes_GET_SIZE(value), value if PyBytes_CheckExact(value) else None)
+        whole = value if PyBytes_CheckExact(value) else None
+        return write_bin(w, PyBytes_AS_STRING(value), PyBytes_GET_SIZE(value), whole)
 
     cdef object decode(self, Reader r):
         return take_bin(r, read_bin(r))

@@ -1,6 +1,11 @@
 # list, tuple, set, frozenset and their abstract types: all arrays on the wire.
 
 
+cdef bint is_text(object value) noexcept:
+    """Whether it is a sequence that counts as one value."""
+    return PyUnicode_Check(value) or PyBytes_Check(value) or PyByteArray_Check(value) or PyMemoryView_Check(value)
+
+
 @cython.final
 cdef class ListPlan(Plan):
     """list[item], or an abstract sequence; what arrives is a list.
@@ -23,8 +28,7 @@ cdef class ListPlan(Plan):
     cdef int encode(self, Writer w, object value) except -1:
         if PyList_CheckExact(value):
             return self.item.encode_list(w, value)
-        if not isinstance(value, self.cls) or PyUnicode_Check(value) or PyBytes_Check(value) or PyByteArray_Check(value) \
-                or PyMemoryView_Check(value):
+        if not isinstance(value, self.cls) or is_text(value):
             refuse(self.name, value)
         return self.item.encode_list(w, list(value))
 

@@ -72,7 +72,7 @@ def format_duration(value):
 
 
 def parse_duration(timedelta, str text):
-    """The inverse of ``format_duration``; takes weeks, hours and minutes too. Years and months have no fixed length."""
+    """The inverse of ``format_duration``; takes weeks, hours and minutes too, but no years or months."""
     cdef str units = "WDTHMS", number = ""
     cdef dict parts = {}
     cdef Py_ssize_t at = 0, unit
@@ -102,7 +102,7 @@ def parse_duration(timedelta, str text):
 
 @cython.final
 cdef class UuidPlan(Plan):
-    """UUID, as its canonical text; read with or without hyphens, and without the decorations that ``UUID()`` takes too.
+    """UUID, as its canonical text; read with or without hyphens, but with none of the decorations that UUID() takes.
 
     Args:
         cls: ``uuid.UUID``.

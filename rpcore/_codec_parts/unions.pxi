@@ -70,7 +70,7 @@ cdef class UnionPlan(Plan):
 
 @cython.final
 cdef class RecordUnionPlan(Plan):
-    """Several record types, told apart by one entry of the map: ``"@type"``, written first, or a Literal field they all have.
+    """Several record types, told apart by one entry of the map: ``"@type"``, written first, or a shared Literal field.
 
     Args:
         key: wire name of that entry.
