@@ -211,7 +211,8 @@ def test_nothing_is_left_for_the_collector(run: Run, ending: Ending) -> None:
                 found = gc.collect()
                 grown = alive() - before
             assert found <= 20, f"{found} objects were in cycles"  # fewer than one in ten calls: none per call
-            assert all(count <= 20 for count in grown.values()), grown
+            # Workers stay parked for the next requests, at most as many as ran at once.
+            assert all(count <= 2 * BATCH for count in grown.values()), grown
 
     run(main())
 
