@@ -54,6 +54,7 @@ cdef class Engine:
     cdef Window window_view
     cdef public Py_ssize_t served        # requests handled, for `ps`
     cdef public object cancelled_error   # the loop's CancelledError
+    cdef Py_ssize_t exchanges            # blocking engines: calls that wait for their reply now
     cdef public object block             # blocking engines: block(call) makes progress with a waiting call
     cdef int wake(self, object callback, object context, object waiter) except -1
     cdef int run(self, Request request, Connection feeding) except -1
@@ -310,6 +311,7 @@ cdef class Call(Timer):
     cdef list attempts
     cdef object value
     cdef object error
+    cdef bint awaited                    # the value or error has been taken
     cdef object callback
     cdef object context
     cdef public bint _asyncio_future_blocking
@@ -335,10 +337,13 @@ cdef class Line:
     cdef public str ended                # why we shut the socket down, or None
     cdef readonly double used            # when a call was last sent on it
     cdef double patience                 # the socket's receive timeout; 0 = none
+    cdef int rest                        # calls that are to sleep at once, while they wait
+    cdef int missed                      # what `rest` was set to when a call stayed awake in vain; 0 = it was not
     cdef bint torn                       # part of a frame has left and the rest never will
     cdef bint ready(self) except -1
     cdef int exchange(self, Call call) except -1
-    cdef int read(self, bint wait) except -1
+    cdef int read(self, bint wait, bint alone=*) except -1
+    cdef double awake(self)
     cdef int send(self, double until) except -1
     cdef int send_slowly(self, const unsigned char* p, Py_ssize_t n, bint more, double until) except -1
     cdef int be_patient(self, double seconds) except -1

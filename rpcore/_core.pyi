@@ -2,6 +2,7 @@
 
 import sys
 from asyncio import AbstractEventLoop, Task
+from collections import deque
 from collections.abc import Awaitable, Callable, Coroutine, Generator, Iterable, Mapping
 from contextvars import Context, Token
 from typing import Any, Final, Never, Protocol, Self, final
@@ -9,7 +10,7 @@ from typing import Any, Final, Never, Protocol, Self, final
 from typing_extensions import Buffer, disjoint_base
 
 from rpcore._codec import ArgsPlan, ExceptionPlan, Limits, Plan
-from rpcore.errors import NoProvider, RpcError
+from rpcore.errors import RpcError
 from rpcore.model import Instance, Options, ServiceKey
 from rpcore.options import CallOptions
 
@@ -74,7 +75,7 @@ class Engine:
         cls,
         *,
         clock: Callable[[], float],
-        arm: Callable[[float], object],
+        arm: Callable[[float], object] | None,
         call_soon: Callable[..., object] | None = None,
         create_task: Callable[[Coroutine[Any, Any, Any]], Task[Any]] | None = None,
         loop: AbstractEventLoop | None = None,
@@ -242,12 +243,12 @@ class Reference:
     known: bool
     budget_ratio: float
     budget_reserve: float
-    no_provider: Callable[[Caller], NoProvider] | None
+    no_provider: Callable[[Caller], RpcError] | None
     calls: int
     failures: int
     retries: int
     def __new__(
-        cls, key: ServiceKey, engine: Engine, *, no_provider: Callable[[Caller], NoProvider] | None = None
+        cls, key: ServiceKey, engine: Engine, *, no_provider: Callable[[Caller], RpcError] | None = None
     ) -> Self: ...
     @property
     def key(self) -> ServiceKey: ...
@@ -271,7 +272,6 @@ class Caller:
     may_override_retries: bool
     retry_timeouts: bool
     oneway: bool
-    may_override_retries: bool
     payload: int
     options: CallOptions
     def __init__(
@@ -362,6 +362,7 @@ def final_error(
 @disjoint_base
 class Line:
     fd: int
+    ended: str | None
     def __init__(
         self,
         peer: Peer,
@@ -383,11 +384,10 @@ class Line:
 @disjoint_base
 class Peer(Endpoint):
     retired: bool
-    def __init__(self, address: str, engine: Engine, pool: _Pool, *, queue: Any) -> None: ...
     @property
-    def idle(self) -> list[Line]: ...
+    def idle(self) -> list[Any]: ...  # of the subclass's lines
     @property
-    def queue(self) -> Any: ...
+    def queue(self) -> deque[Any]: ...
 
 # --- serving ------------------------------------------------------------------------------------------
 

@@ -26,9 +26,7 @@ _WRAPPERS = ("Required", "NotRequired", "ReadOnly", "Final")
 # ---- resolving
 
 
-def class_hints(
-    cls: type, wanted: Collection[str], bindings: Bindings, names: Mapping[str, Any]
-) -> dict[str, Any]:
+def class_hints(cls: type, wanted: Collection[str], bindings: Bindings, names: Mapping[str, Any]) -> dict[str, Any]:
     """Annotations of ``cls`` and its bases, resolved, with type variables replaced.
 
     Args:
@@ -101,9 +99,7 @@ def _evaluate_in(cls: type, name: str, hint: Any, names: Mapping[str, Any]) -> A
             f"{cls.__qualname__}.{name}: {error} (hint {hint!r}); define it at module level, where hints see it"
         ) from error
     except (TypeError, SyntaxError, AttributeError) as error:
-        raise ConfigurationError(
-            f"{cls.__qualname__}.{name}: the hint {hint!r} is no type: {error}"
-        ) from error
+        raise ConfigurationError(f"{cls.__qualname__}.{name}: the hint {hint!r} is no type: {error}") from error
 
 
 # ---- looking into a hint

@@ -9,7 +9,7 @@ import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from types import TracebackType
-from typing import Any, Self, TypeVar, Unpack, overload
+from typing import TYPE_CHECKING, Any, Self, TypeVar, Unpack, overload
 
 from rpcore import errors
 from rpcore._codec import Limits
@@ -20,9 +20,11 @@ from rpcore.model import Options
 from rpcore.options import OptionValues, validate
 from rpcore.reference import Referral
 from rpcore.referring import MergedView, new_referral, open_registries
-from rpcore.report import ServiceReport
 from rpcore.service import InterfaceSpec, interface_spec
 from rpcore.transport import Pool, loop_engine, raised
+
+if TYPE_CHECKING:
+    from rpcore.report import ServiceReport
 
 T = TypeVar("T")
 

@@ -17,7 +17,7 @@ from rpcore.abc import Filter
 from rpcore.errors import ConfigurationError, RpcError
 from rpcore.model import MethodSpec, Options
 from rpcore.options import nearest
-from rpcore.plan import camel
+from rpcore.types import camel
 
 METHOD_KEY = "__rpcore_method__"
 """Where ``@rpcore.method`` leaves its ``MethodMark``: at the function, so the class gains no member."""

@@ -412,8 +412,15 @@ def _value_text(name: str, value: Any) -> str:
     if name == "timeout_ms" and value == 0:
         return "0 (none)"
     if isinstance(value, str):
-        return value if value.isprintable() or "\n" in value else repr(value)
+        return printable(value)
     return pprint.pformat(value, width=100, sort_dicts=False)
+
+
+def printable(text: str) -> str:
+    """``text`` without control characters, which a terminal would obey: escaped, but for the ends of lines."""
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() or c == "\n" else c.encode("unicode_escape").decode() for c in text)
 
 
 def _indented(lines: list[str]) -> list[str]:

@@ -12,7 +12,7 @@ A retry decision reads ``exc.retry`` (a class attribute, never the message text)
 from __future__ import annotations
 
 import enum
-from typing import Any, ClassVar
+from typing import Any
 
 
 class Retry(enum.Enum):
@@ -43,7 +43,7 @@ class RpcError(Exception):
     """
 
     code: str = "UNKNOWN"
-    retry: ClassVar[Retry] = Retry.NEVER
+    retry: Retry = Retry.NEVER
 
     def __init__(
         self,
@@ -238,6 +238,12 @@ class RemoteError(RpcError):
         self.traceback = traceback
 
 
+class InvalidResult(RpcError):
+    """The handler ran, but what it returned cannot be sent as the declared result. Never retried."""
+
+    code = "INTERNAL"
+
+
 class RemoteFault(RpcError):
     """The provider's framework failed to serve the call (Dubbo statuses 50, 70, 80): maybe executed."""
 
@@ -255,6 +261,7 @@ __all__ = [
     "DiscoveryError",
     "EncodeError",
     "InvalidArguments",
+    "InvalidResult",
     "LimitExceeded",
     "LocalProtocolError",
     "NoProvider",

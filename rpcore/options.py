@@ -139,7 +139,7 @@ _RULES: Mapping[str, _Rule] = {
     "oneway": _flag(*_DECLARED),
     "cluster": _name(*_POLICY),
     "loadbalance": _name(*_POLICY),
-    "serialization": _name(*_POLICY),
+    "serialization": _rule(lambda value: value == "msgpack", "'msgpack', the only one spoken so far", *_POLICY),
     "weight": _rule(_integer(0, 2**31 - 1), "an int of at least 0", "interface", "export"),
     "warmup": _rule(
         lambda value: _is_number(value) and 0 <= value <= _LONGEST,
@@ -151,12 +151,13 @@ _RULES: Mapping[str, _Rule] = {
     "tag": _rule(lambda value: isinstance(value, str), "a str", "refer", "export", "call", "rule"),
     "connections": _rule(_integer(1, 1024), "an int from 1 to 1024", "interface", "refer", "rule"),
     "payload": _rule(
-        _integer(1, 2**31 - 1), "an int of bytes, at least 1", "interface", "refer", "export", "rule"
+        _integer(1, 2**28), "an int of bytes from 1 to 256 MiB", "interface", "refer", "export", "rule"
     ),
     "executes": _rule(
         _integer(0, 2**31 - 1), "an int of at least 0 (0: no limit)", *_DECLARED, "export", "rule"
     ),
-    "cancellable": _flag(*_ANYWHERE),
+    # The provider's to say: it is the handler that is cancelled.
+    "cancellable": _flag(*_DECLARED, "export"),
     "check": _flag("interface", "refer"),
 }
 

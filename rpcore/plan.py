@@ -37,14 +37,13 @@ from rpcore.class_hints import (
 )
 from rpcore.errors import ConfigurationError
 from rpcore.model import Parameter
-from rpcore.records import Record, describe, describe_exception, dto, register_adapter, wire_name
+from rpcore.records import Record, describe, describe_exception, register_adapter
+from rpcore.types import camel, dto
 
 _NO_NAMES: Mapping[str, Any] = types.MappingProxyType({})
 
 
-def compile_type(
-    hint: Any, *, naming: str = "", root: str = "result", names: Mapping[str, Any] = _NO_NAMES
-) -> Plan:
+def compile_type(hint: Any, *, naming: str = "", root: str = "result", names: Mapping[str, Any] = _NO_NAMES) -> Plan:
     """The plan of a type.
 
     Args:
@@ -112,14 +111,6 @@ def _rebuild(cls: type[BaseException], args: Sequence[Any]) -> BaseException:
     error = cls.__new__(cls, *args)
     error.args = tuple(args)
     return error
-
-
-def camel(name: str) -> str:
-    """``user_id`` -> ``userId``; leading and trailing underscores stay."""
-    bare = name.strip("_")
-    start = name.index(bare)
-    first, *rest = bare.split("_")
-    return name[:start] + first + "".join(p[:1].upper() + p[1:] for p in rest) + name[start + len(bare) :]
 
 
 _NAMINGS: Mapping[str, Callable[[str], str]] = types.MappingProxyType({"": str, "camel": camel})
@@ -267,8 +258,7 @@ class _Compiler:
         if record is not None:
             return self.of_record(cls, args, record)
         raise ConfigurationError(
-            f"{_name(hint)} is not a type that can be sent; make it a dataclass, or see "
-            f"rpcore.plan.register_adapter"
+            f"{_name(hint)} is not a type that can be sent; make it a dataclass, or see rpcore.plan.register_adapter"
         )
 
     # ---- collections
@@ -384,9 +374,7 @@ class _Compiler:
         for wire in wires.values():
             both = [name for name, other in wires.items() if other == wire]
             if len(both) > 1:
-                raise ConfigurationError(
-                    f"{cls.__qualname__}: {' and '.join(both)} have the same wire name {wire!r}"
-                )
+                raise ConfigurationError(f"{cls.__qualname__}: {' and '.join(both)} have the same wire name {wire!r}")
         return wires
 
     # ---- aliases and unions
@@ -536,5 +524,4 @@ __all__ = [
     "compile_exception",
     "compile_type",
     "register_adapter",
-    "wire_name",
 ]

@@ -12,13 +12,10 @@ import inspect
 import types
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Literal, TypeAlias, TypeVar
+from typing import Any, Literal, TypeAlias
 
 from rpcore._codec import OMIT, REQUIRED, Factory
 from rpcore.errors import ConfigurationError
-from rpcore.types import Dto
-
-C = TypeVar("C", bound=type)
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,32 +84,6 @@ def describe(cls: type) -> Record | None:
         if record is not None:
             return record
     return None
-
-
-def wire_name(name: str = "", *, naming: str = "", tag: str | None = None) -> Callable[[C], C]:
-    """Decorator: how a class is called on the wire.
-
-    Args:
-        name: its wire name, such as a Java class name.
-        naming: ``"camel"`` sends ``user_id`` as ``userId``; beats the interface's.
-        tag: what stands under ``"@type"`` where a union must tell the class from others; default: ``name``, else the
-            class's name.
-    """
-
-    def decorate(cls: C) -> C:
-        setattr(cls, DTO, Dto(name, naming, tag))
-        return cls
-
-    return decorate
-
-
-DTO = "__rpcore_dto__"
-
-
-def dto(cls: type) -> Dto:
-    """What ``wire_name`` was told about ``cls`` itself; its bases do not count."""
-    found = cls.__dict__.get(DTO)
-    return found if isinstance(found, Dto) else Dto()
 
 
 # ---- dataclasses
@@ -212,9 +183,7 @@ def from_typed_dict(cls: type) -> Record | None:
     required = getattr(cls, "__required_keys__", None)
     if not issubclass(cls, dict) or required is None:
         return None
-    return Record(
-        tuple(Field(n, REQUIRED if n in required else OMIT) for n in inspect.get_annotations(cls)), "dict"
-    )
+    return Record(tuple(Field(n, REQUIRED if n in required else OMIT) for n in inspect.get_annotations(cls)), "dict")
 
 
 # ---- model libraries: made by calling the class, so that their own validation and defaults hold
@@ -295,8 +264,8 @@ BUILT_IN: tuple[Adapter, ...] = (
 def describe_exception(cls: type[BaseException]) -> Record | None:
     """The fields of a declared exception, or None when only its ``args`` can travel.
 
-    A dataclass has its fields. Otherwise the parameters of its own ``__init__`` are fields, which it is expected to keep as
-    attributes of the same name.
+    A dataclass has its fields. Otherwise the parameters of its own ``__init__`` are fields, which it is expected to
+    keep as attributes of the same name.
     """
     if dataclasses.is_dataclass(cls):
         return from_dataclass(cls)

@@ -11,7 +11,7 @@ import dataclasses
 import functools
 import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rpcore import errors, filters
 from rpcore._codec import ANY, REQUIRED, ArgsPlan
@@ -25,8 +25,10 @@ from rpcore.filters import runs_per_attempt
 from rpcore.loadbalance import build
 from rpcore.model import Instance, Invocation, Options, ServiceKey
 from rpcore.options import CallOptions, Layer, published, resolve
-from rpcore.report import ProviderReport, ServiceReport
 from rpcore.service import InterfaceSpec
+
+if TYPE_CHECKING:
+    from rpcore.report import ServiceReport
 
 ARITY_OF_GENERIC = 64
 
@@ -65,6 +67,7 @@ class Referral:
         self.reference: Reference | None = None
         self.directory: Directory | None = None
         self.snapshot: Snapshot | None = None
+        self.closed = False
         self.on_change: Callable[[], Any] | None = None
         self._provider = Layer("provider")
         self._release: Callable[[str], None] = lambda address: None
@@ -138,6 +141,8 @@ class Referral:
 
     def report(self) -> ServiceReport:
         """Counts and providers at this moment."""
+        from rpcore.report import ProviderReport, ServiceReport
+
         reference = self.reference
         return ServiceReport(
             self.key,
@@ -163,6 +168,12 @@ class Referral:
         self.callers = {}
 
     def close(self) -> None:
+        """The client was closed: no more calls, and those that wait for providers end."""
+        self.closed = True
+        for caller in self.callers.values():
+            caller.picker = None
+        if self.reference is not None:
+            self.reference.list_arrived()
         if self.directory is not None:
             self.directory.close()
             self._removed(self.directory.snapshot.nodes)
@@ -216,7 +227,9 @@ class Referral:
         for node in nodes:
             self._release(node.endpoint.address)
 
-    def _no_provider(self, caller: Caller) -> errors.NoProvider:
+    def _no_provider(self, caller: Caller) -> errors.RpcError:
+        if self.closed:
+            return errors.LocalProtocolError("this client was closed")
         return errors.NoProvider(
             f"{self.key}.{caller.method}: the registry knows no provider",
             service=self.key.interface,

@@ -452,7 +452,7 @@ class Server:
         """
         if workers != 1:
             raise errors.ConfigurationError(
-                f"run(workers={workers}): only workers=1 is supported yet; start several processes with the same exports"
+                f"run(workers={workers}): only workers=1 is supported yet; start several servers with the same exports"
             )
         with new_runner() as runner:
             runner.run(self.serve())

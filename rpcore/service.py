@@ -30,7 +30,6 @@ from rpcore.errors import CodecError, ConfigurationError
 from rpcore.handlers import Handler, match_handlers
 from rpcore.model import MethodSpec, Options, Parameter, ServiceKey
 from rpcore.options import Layer, OptionValues, validate
-from rpcore.plan import compile_args, compile_exception, compile_type
 from rpcore.scope import Scope, declaring_frame, is_stream, without_annotated
 from rpcore.stubs import make_stub_class
 
@@ -138,6 +137,8 @@ class InterfaceSpec:
         return self._resolved
 
     def _compile(self, method: MethodSpec, scope: Scope) -> ResolvedMethod:
+        from rpcore.plan import compile_args, compile_type  # loaded when something is compiled, not with rpcore
+
         where = f"{self.cls.__name__}.{method.name}"
         parameters, returns = self._hints(method, scope)
         args = self._compiled(where, compile_args, parameters)
@@ -182,6 +183,8 @@ class InterfaceSpec:
         return tuple(parameters), returns
 
     def _exceptions(self, method: MethodSpec, where: str) -> tuple[ExceptionPlan, ...]:
+        from rpcore.plan import compile_exception
+
         plans: dict[str, ExceptionPlan] = {}
         for cls in method.raises:
             plan = self._compiled(f"{where}: raises {cls.__name__}", compile_exception, cls)

@@ -37,6 +37,7 @@ RECONNECT_LAST = 10.0
 
 _engines: weakref.WeakSet[Engine] = weakref.WeakSet()
 _protocols: weakref.WeakSet[_Protocol] = weakref.WeakSet()
+_listeners: weakref.WeakSet[Listener] = weakref.WeakSet()
 
 
 def _after_fork_in_child() -> None:
@@ -45,6 +46,8 @@ def _after_fork_in_child() -> None:
         engine.disown()
     for protocol in list(_protocols):
         protocol.close_descriptor()
+    for listener in list(_listeners):
+        listener.close_descriptors()
 
 
 if hasattr(os, "register_at_fork"):
@@ -129,16 +132,22 @@ class _Protocol(asyncio.BufferedProtocol):
             self.transport.abort()
 
     def close_descriptor(self) -> None:
-        """In a forked child: give up our copy of the socket without a word to the peer.
-
-        Another file takes its number, because the inherited transport will close that number once more.
-        """
+        """In a forked child: give up our copy of the socket without a word to the peer."""
         sock = self.transport.get_extra_info("socket") if self.transport is not None else None
-        if sock is not None and sock.fileno() >= 0:
-            with contextlib.suppress(OSError):
-                null = os.open(os.devnull, os.O_RDWR)
-                os.dup2(null, sock.fileno())
-                os.close(null)
+        if sock is not None:
+            _give_up(sock)
+
+
+def _give_up(sock: Any) -> None:
+    """Close a forked child's copy of a socket.
+
+    Another file takes its number, because whatever was inherited with it will close that number once more.
+    """
+    if sock.fileno() >= 0:
+        with contextlib.suppress(OSError):
+            null = os.open(os.devnull, os.O_RDWR)
+            os.dup2(null, sock.fileno())
+            os.close(null)
 
 
 def _tune(sock: socket.socket) -> None:
@@ -455,7 +464,7 @@ class Listener:
         self.refused = 0
         self.going_away = False
         self.draining = False
-        self._servers: list[asyncio.AbstractServer] = []
+        self._servers: list[asyncio.Server] = []
         self._idle: asyncio.Event | None = None
         self._loop = asyncio.get_running_loop()
         self._beat: asyncio.TimerHandle | None = None
@@ -484,9 +493,16 @@ class Listener:
                 f"cannot listen on {where}: {error.strerror or error}{hint}"
             ) from error
         self._servers.append(server)
+        _listeners.add(self)
         self._schedule_beat()
         self.engine.spawn_workers(2)
         return port
+
+    def close_descriptors(self) -> None:
+        """In a forked child: a child that outlives its parent must not keep the parent's port in use."""
+        for server in self._servers:
+            for sock in server.sockets:
+                _give_up(sock)
 
     def _accepted(self) -> _Protocol:
         connection = Connection(
@@ -513,6 +529,7 @@ class Listener:
             )
             protocol.abort()
             return
+        connection.draining = self.draining  # it may have begun since the connection was accepted
         connection.set_flow(protocol.transport.pause_reading, protocol.transport.resume_reading)
         self.connections[connection] = protocol
         if self.going_away:
@@ -627,7 +644,8 @@ def _serving(worker: Worker) -> bool:
 
 def _listening_socket(host: str, port: int, backlog: int) -> socket.socket:
     """One socket for one port. On all interfaces it takes IPv4 and IPv6, where two sockets with port 0 would
-    get two ports."""
+    get two ports.
+    """
     if not host and socket.has_dualstack_ipv6():
         return socket.create_server(("", port), family=socket.AF_INET6, backlog=backlog, dualstack_ipv6=True)
     if not host:

@@ -201,6 +201,7 @@ class ServerThread:
         assert listener is not None
 
         async def send() -> None:
+            listener.going_away = flag
             for connection in listener.connections:
                 connection.send_readonly(flag)
                 connection.flush()
@@ -378,9 +379,7 @@ def threads(count: int, target: Callable[[int], None]) -> Iterator[list[BaseExce
 
 
 async def _main(port: int, name: str, registry: str) -> None:
-    server = rpcore.Server(
-        registry or None, register=bool(registry), host="127.0.0.1", port=port, application="shop"
-    )
+    server = rpcore.Server(registry or None, register=bool(registry), host="127.0.0.1", port=port, application="shop")
     server.export(Shop, ShopKeeper(name))
     async with server:
         print(server.port, flush=True)

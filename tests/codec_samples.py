@@ -343,11 +343,15 @@ SAMPLES: list[tuple[Any, Any, Any]] = [
     (Checked, Checked(1, 2), {"low": 1, "high": 2}),
     (Derived, Derived("abc"), {"text": "abc"}),
     (OwnInit, OwnInit(1, "x"), {"id": 1, "name": "X"}),
-    (Tree, Tree(1, [Tree(2)], Tree(0)), {
-        "value": 1,
-        "children": [{"value": 2, "children": [], "parent": None}],
-        "parent": {"value": 0, "children": [], "parent": None},
-    }),
+    (
+        Tree,
+        Tree(1, [Tree(2)], Tree(0)),
+        {
+            "value": 1,
+            "children": [{"value": 2, "children": [], "parent": None}],
+            "parent": {"value": 0, "children": [], "parent": None},
+        },
+    ),
     (Page[int], Page([1], 2), {"items": [1], "next": 2}),
     (Page[Plain], Page([Plain(1)]), {"items": [{"id": 1, "name": "anonymous", "tags": []}], "next": None}),
     (Page[Page[str]], Page([Page(["x"])]), {"items": [{"items": ["x"], "next": None}], "next": None}),

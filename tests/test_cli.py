@@ -6,12 +6,13 @@ import subprocess
 import sys
 from pathlib import Path
 
+import click
 import pytest
 from click.testing import CliRunner
 
 from rpcore import errors
 from rpcore.cli.app import COMMANDS, rpcore
-from rpcore.cli.failures import exit_code_of
+from rpcore.cli.failures import EXITS, exit_code_of
 
 
 @pytest.mark.parametrize("command", sorted(COMMANDS))
@@ -29,6 +30,24 @@ def test_help_lists_every_command() -> None:
     listed = [line.split()[0] for line in result.output.partition("Commands:\n")[2].splitlines() if line.strip()]
     assert result.exit_code == 0
     assert [name for name in listed if name in COMMANDS] == sorted(COMMANDS)
+
+
+@pytest.mark.parametrize("command", sorted(COMMANDS))
+def test_every_option_is_documented(command: str) -> None:
+    page = Path(__file__).parent.parent.joinpath("docs/commands.md").read_text()
+    section = page.partition(f"\n## {command}\n")[2].partition("\n## ")[0]
+    common = page.partition("\n## ")[0]
+    found = rpcore.get_command(click.Context(rpcore), command)
+    assert found is not None and section
+    for parameter in found.params:
+        if isinstance(parameter, click.Option):
+            name = max(parameter.opts, key=len)
+            assert name in section or name in common, name
+
+
+@pytest.mark.parametrize(("code", "meaning"), EXITS.items())
+def test_every_exit_code_is_documented(code: int, meaning: str) -> None:
+    assert f"| {code} | {meaning} |" in Path(__file__).parent.parent.joinpath("docs/commands.md").read_text()
 
 
 def test_version() -> None:

@@ -206,6 +206,13 @@ def test_interface_of_another_service(registry: str) -> None:
     assert failed(result, 2) == f"UserService declares {SERVICE!r}, not 'org.demo.Orders'"
 
 
+@pytest.mark.parametrize("text", ["--timout", "-q"])
+def test_mistyped_option_is_no_argument(invoke: Any, text: str) -> None:
+    result = invoke("find", "1", text)
+    assert result.exit_code == 2
+    assert f"no such option: {text}" in result.stderr
+
+
 def test_attachment_without_value(invoke: Any) -> None:
     assert failed(invoke("find", "1", "-a", "x"), 2) == "--attachment 'x': expected NAME=VALUE"
 

@@ -12,11 +12,6 @@ from uuid import UUID
 
 import msgpack
 import pytest
-
-from rpcore.errors import DecodeError, EncodeError
-from rpcore.model import Parameter
-from rpcore.plan import compile_args, compile_type
-
 from codec_samples import (
     Access,
     Cat,
@@ -35,6 +30,10 @@ from codec_samples import (
     Square,
     Tree,
 )
+
+from rpcore.errors import DecodeError, EncodeError
+from rpcore.model import Parameter
+from rpcore.plan import compile_args, compile_type
 
 UNENCODABLE: list[tuple[Any, Any, str]] = [
     (int, "5", "result: expected int, got str"),
@@ -76,8 +75,11 @@ UNENCODABLE: list[tuple[Any, Any, str]] = [
     (int | list[int], ["x"], "result[0]: expected int, got str"),
     (date, datetime(2024, 1, 1), "result: expected date, got datetime"),
     (datetime, date(2024, 1, 1), "result: expected datetime, got date"),
-    (datetime, datetime.max.replace(tzinfo=timezone(timedelta(hours=-1))),
-     "result: datetime is outside the years 1 to 9999 in UTC"),
+    (
+        datetime,
+        datetime.max.replace(tzinfo=timezone(timedelta(hours=-1))),
+        "result: datetime is outside the years 1 to 9999 in UTC",
+    ),
     (UUID, "x", "result: expected UUID, got str"),
     (Color, "red", "result: expected Color, got str"),
     (Color, Level.LOW, "result: expected Color, got Level"),
@@ -90,8 +92,11 @@ UNENCODABLE: list[tuple[Any, Any, str]] = [
     (Plain, Plain(1, "x", ["a", 2]), "result.tags[1]: expected str, got int"),  # type: ignore[list-item]
     (Slots, Slots.__new__(Slots), "result.id: the attribute is not set"),
     (Plain, Plain.__new__(Plain), "result.id: the attribute cannot be read: 'Plain' object has no attribute 'id'"),
-    (Tree, Tree(1, [Tree(2), Tree(3, [Tree("x")])]),  # type: ignore[arg-type]
-     "result.children[1].children[0].value: expected int, got str"),
+    (
+        Tree,
+        Tree(1, [Tree(2), Tree(3, [Tree("x")])]),  # type: ignore[arg-type]
+        "result.children[1].children[0].value: expected int, got str",
+    ),
     (Page[int], Page(["x"]), "result.items[0]: expected int, got str"),
     (Point, Point("a"), "result.x: expected int, got str"),  # type: ignore[arg-type]
     (Point, (1, 2), "result: expected Point, got tuple"),
@@ -132,8 +137,11 @@ UNDECODABLE: list[tuple[Any, Any, str]] = [
     (Decimal, "1.x", "result: expected Decimal, got str '1.x'"),
     (Decimal, 5, "result: expected Decimal, got int"),
     (UUID, "x" * 200, f"result: expected UUID, got str '{'x' * 76}..."),
-    (UUID, "{12345678-1234-5678-1234-567812345678}",
-     "result: expected UUID, got str '{12345678-1234-5678-1234-567812345678}'"),
+    (
+        UUID,
+        "{12345678-1234-5678-1234-567812345678}",
+        "result: expected UUID, got str '{12345678-1234-5678-1234-567812345678}'",
+    ),
     (Color, "green", "result: 'green' is no Color"),
     (Color, 5, "result: expected str, got int"),
     (Level, 7, "result: 7 is no Level"),
@@ -184,11 +192,14 @@ def test_arguments_have_paths_of_their_own() -> None:
     plan = compile_args([Parameter("ids", list[int]), Parameter("user", Plain), Parameter("limit", int, 10)])
     error = failure(lambda: plan.dumps(([1, 2, 3, "x"], Plain(1), 5)))
     assert error == "args.ids[3]: expected int, got str"
-    assert failure(lambda: plan.dumps(([], Plain(1, 5), 5))) == "args.user.name: expected str, got int"  # type: ignore[arg-type]
+    wrong: Any = 5
+    assert failure(lambda: plan.dumps(([], Plain(1, wrong), 5))) == "args.user.name: expected str, got int"
     assert failure(lambda: plan.loads(msgpack.packb([[], {"id": None}]))) == "args.user.id: expected int, got None"
     assert failure(lambda: plan.loads(msgpack.packb([[]]))) == "args: missing user (got 1 of 3 arguments)"
     assert failure(lambda: plan.loads(msgpack.packb([]))) == "args: missing ids, user (got 0 of 3 arguments)"
-    assert failure(lambda: plan.loads(msgpack.packb([1, 2, 3, 4]))) == "args: takes 3 arguments (ids, user, limit), got 4"
+    assert (
+        failure(lambda: plan.loads(msgpack.packb([1, 2, 3, 4]))) == "args: takes 3 arguments (ids, user, limit), got 4"
+    )
     assert failure(lambda: plan.loads(msgpack.packb({}))) == "args: expected list, got dict"
     assert failure(lambda: plan.dumps(([],))) == "args: takes 3 arguments (ids, user, limit), got 1"
 

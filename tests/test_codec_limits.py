@@ -8,12 +8,11 @@ from typing import Any
 
 import msgpack
 import pytest
+from codec_samples import Plain, Tree
 
 from rpcore._codec import Limits, Plan
 from rpcore.errors import ConfigurationError, DecodeError, EncodeError
 from rpcore.plan import compile_type
-
-from codec_samples import Plain, Tree
 
 HUGE_CLAIMS = {
     "array": b"\xdd\xff\xff\xff\xff",
@@ -24,7 +23,19 @@ HUGE_CLAIMS = {
     "array16": b"\xdc\xff\xff",
     "map16": b"\xde\xff\xff",
 }
-HINTS = [Any, list[int], list[str], list[float], list[Any], dict[str, int], set[int], str, bytes, Plain, tuple[int, ...]]
+HINTS = [
+    Any,
+    list[int],
+    list[str],
+    list[float],
+    list[Any],
+    dict[str, int],
+    set[int],
+    str,
+    bytes,
+    Plain,
+    tuple[int, ...],
+]
 
 
 def test_defaults() -> None:
@@ -131,8 +142,6 @@ def test_a_cyclic_value_is_an_encode_error() -> None:
         compile_type(Tree).dumps(tree)
 
 
-
-
 @dataclass
 class Item:
     x: int = 1
@@ -159,7 +168,7 @@ def test_a_list_that_changes_while_it_is_encoded(change: str) -> None:
         "append": lambda: items.extend([Item()] * 100),
         "pop": items.pop,
     }[change]
-    with pytest.raises(EncodeError, match="changed while|became shorter"):
+    with pytest.raises(EncodeError, match=r"changed while|became shorter"):
         compile_type(list[Item]).dumps(items)
 
 

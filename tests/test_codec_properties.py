@@ -10,14 +10,13 @@ from typing import Any, NamedTuple, Optional
 
 import msgpack
 import pytest
+from codec_samples import SAMPLES, Access, Color, Level, Planet
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from rpcore._codec import Limits, Plan
 from rpcore.errors import DecodeError
 from rpcore.plan import compile_type
-
-from codec_samples import SAMPLES, Access, Color, Level, Planet
 
 modest = settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
 

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Any
 
 import msgpack
 import pytest
+from codec_samples import SAMPLES, name_of
 
 from rpcore.errors import DecodeError, EncodeError
 from rpcore.plan import compile_type
-
-from codec_samples import SAMPLES, name_of
 
 IDS = [f"{i}-{name_of(hint)}" for i, (hint, _, _) in enumerate(SAMPLES)]
 SHORT = [sample for sample in SAMPLES if len(msgpack.packb(sample[2])) < 400]
@@ -64,11 +64,9 @@ def test_any_changed_byte_gives_a_value_or_a_decode_error(hint: Any, value: Any,
     plan = compile_type(hint)
     data = plan.dumps(value)
     for i in range(len(data)):
-        for byte in (0x00, 0x01, 0x90, 0x93, 0x80, 0x81, 0xA0, 0xA5, 0xC0, 0xC1, 0xC6, 0xC9, 0xCB, 0xDB, 0xDD, 0xDF, 0xFF):
-            try:
+        for byte in b"\x00\x01\x90\x93\x80\x81\xa0\xa5\xc0\xc1\xc6\xc9\xcb\xdb\xdd\xdf\xff":
+            with suppress(DecodeError):
                 plan.loads(data[:i] + bytes([byte]) + data[i + 1 :])
-            except DecodeError:
-                pass
 
 
 @every_sample
@@ -76,14 +74,10 @@ def test_wrong_kinds_of_values_are_refused(hint: Any, value: Any, plain: Any) ->
     """A value of another sample's kind is either valid or refused with an error of ours, in both directions."""
     plan = compile_type(hint)
     for _, other, other_plain in SHORT:
-        try:
+        with suppress(EncodeError):
             plan.dumps(other)
-        except EncodeError:
-            pass
-        try:
+        with suppress(DecodeError):
             plan.loads(msgpack.packb(other_plain))
-        except DecodeError:
-            pass
 
 
 @every_sample

@@ -239,5 +239,5 @@ def test_render_shortens_hex() -> None:
 
 
 def test_control_characters_are_not_printed() -> None:
-    text = render(only(frame(29, msgpack.packb("\x1b[31mred"), status=70)))
-    assert "\x1b" not in text and "\\x1b[31mred" in text
+    text = render(only(frame(29, msgpack.packb("\x1b[31mred\n\tat"), status=70)))
+    assert text.splitlines()[1:] == ["    text  \\x1b[31mred", "          \\tat"]

@@ -12,6 +12,7 @@ from balancing import Consumer, Time, counts, instance
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from rpcore.cluster.directory import RAMP_INTERVAL
 from rpcore.cluster.warmup import LARGEST_WEIGHT, age_of, weight_at
 from rpcore.model import Instance
 
@@ -175,13 +176,20 @@ def test_the_share_of_a_new_provider_grows(
     consumer.list(*present)
     new = instance(99, weight, warmup=warmup, timestamp=consumer.time.wall() if published else 0.0)
     consumer.list(*present, new)
-    shares = []
-    for _ in range(8):
+
+
+    def share() -> float:
         picker = consumer.now.picker(balancer)
         total = sum(node.weight for node in picker.nodes)
         picks = total if balancer == "roundrobin" else 8000
-        shares.append(counts(picker, picks)[-1] / picks)
+        return counts(picker, picks)[-1] / picks
+
+    shares = []
+    for _ in range(8):
+        shares.append(share())
         consumer.time.advance(warmup / 6)
+    consumer.time.advance(RAMP_INTERVAL)  # weights are looked at no more often than that
+    shares.append(share())
     # Round robin is exact; a random share wanders by up to 1 / sqrt(picks) around what it should be.
     noise = 0.0 if balancer == "roundrobin" else 4 * 0.5 / 8000**0.5
     assert all(later >= earlier - noise for earlier, later in itertools.pairwise(shares))

@@ -2,7 +2,7 @@
 
 - Every block marked ``python runs`` is executed: those of one page one after the other, as one program
   (``python runs=name`` keeps several programs of a page apart). It prints what its ``#>`` comments say, and
-  mypy accepts it.
+  type checkers accept it.
 - Every relative link leads to a file, and to a heading where it names one.
 - What docs/architecture.md points to is there.
 - docs/errors.md lists every error with its code and retry class.
@@ -12,11 +12,13 @@
 from __future__ import annotations
 
 import inspect
+import os
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 
@@ -25,16 +27,14 @@ from rpcore import errors
 
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").glob("*.md"))]
-EXAMPLES = sorted((ROOT / "examples").glob("*.py"))
+EXAMPLES = sorted((ROOT / "examples").glob("*/*.py"))
 
 
 def programs() -> dict[str, str]:
-    """Name and text of every program that a page shows, and of the examples."""
-    found = {f"example-{path.stem}": path.read_text() for path in EXAMPLES}
+    """Name and text of every program that a page shows."""
+    found: dict[str, str] = {}
     for page in PAGES:
-        for mark, text in re.findall(
-            r"^```python runs(?:=(\w+))?\n((?:.|\n)*?)^```", page.read_text(), re.MULTILINE
-        ):
+        for mark, text in re.findall(r"^```python runs(?:=(\w+))?\n((?:.|\n)*?)^```", page.read_text(), re.MULTILINE):
             name = f"{page.stem}-{mark}" if mark else page.stem
             found[name] = f"{found.get(name, '')}{text}\n"
     return found
@@ -66,15 +66,26 @@ def test_every_runnable_program_runs(name: str, tmp_path: Path) -> None:
     assert "Traceback" not in done.stderr and "Warning" not in done.stderr
 
 
-def test_type_checkers_accept_every_runnable_program(tmp_path: Path) -> None:
-    scripts = [write(tmp_path, name) for name in PROGRAMS]
-    done = subprocess.run(
-        [sys.executable, "-m", "mypy", "--strict", "--cache-dir", str(tmp_path / "cache"), *scripts],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        timeout=300,
-    )
+@pytest.mark.parametrize("checker", ["mypy --strict", "pyright"])
+def test_type_checkers_accept_every_program(
+    checker: str, tmp_path: Path, require: Callable[[str, str], NoReturn]
+) -> None:
+    name, *options = checker.split()
+    environment = {**os.environ, "PYRIGHT_PYTHON_IGNORE_WARNINGS": "1", "MYPY_CACHE_DIR": str(tmp_path / "cache")}
+
+    def run(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [sys.executable, "-m", name, *arguments],
+            cwd=ROOT,
+            env=environment,
+            capture_output=True,
+            text=True,
+            timeout=300,
+        )
+
+    if run("--version").returncode:
+        require(name, f"install it; pyright also fetches itself once while online: `{name} --version`")
+    done = run(*options, *(write(tmp_path, program) for program in PROGRAMS), *EXAMPLES)
     assert done.returncode == 0, done.stdout + done.stderr
 
 
@@ -144,3 +155,28 @@ def test_every_public_name_has_a_docstring(name: str) -> None:
 @pytest.mark.parametrize("name", errors.__all__)
 def test_every_error_has_a_docstring_of_its_own(name: str) -> None:
     assert getattr(errors, name).__dict__.get("__doc__")
+
+
+def test_the_example_of_two_processes_works(tmp_path: Path) -> None:
+    environment = {"PYTHONPATH": str(ROOT), "RPCORE_HOME": str(tmp_path), "PATH": ""}
+    folder = ROOT / "examples" / "users"
+    command = [sys.executable, "-B", "-X", "dev", "-W", "error"]
+    with subprocess.Popen([*command, str(folder / "provider.py")], env=environment) as provider:
+        try:
+            consumer = subprocess.run(
+                [*command, str(folder / "consumer.py")],
+                env=environment,
+                capture_output=True,
+                text=True,
+                timeout=60,
+            )
+        finally:
+            provider.terminate()
+        assert provider.wait(30) == 0
+    assert (consumer.returncode, consumer.stderr) == (0, "")
+    assert consumer.stdout.splitlines() == [
+        "User(id=1, name='Ada', tags=['admin'])",
+        "User(id=2, name='Grace Hopper', tags=[])",
+        "no user 7",
+        "2",
+    ]

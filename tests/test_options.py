@@ -34,7 +34,7 @@ BOTH = {
     "oneway": True,
     "cluster": "failfast",
     "loadbalance": "leastactive",
-    "serialization": "hessian2",
+    "serialization": "msgpack",
     "weight": 0,
     "warmup": 0,
     "tag": "gray",
@@ -73,13 +73,13 @@ def test_every_option_is_known_everywhere_the_same() -> None:
 
 
 def test_where_options_mean_something() -> None:
-    anywhere = {"timeout", "deadline", "retries", "idempotent", "retry_on", "cancellable"}
+    anywhere = {"timeout", "deadline", "retries", "idempotent", "retry_on"}
     policy = anywhere | {"cluster", "loadbalance", "serialization"}
     assert set(given_for("call")) == anywhere | {"tag"}
-    assert set(given_for("method")) == policy | {"oneway", "executes"}
+    assert set(given_for("method")) == policy | {"oneway", "executes", "cancellable"}
     assert set(given_for("interface")) == set(OPTION_NAMES) - {"tag"}
     assert set(given_for("refer")) == policy | {"tag", "connections", "payload", "check"}
-    assert set(given_for("export")) == policy | {"tag", "weight", "warmup", "payload", "executes"}
+    assert set(given_for("export")) == policy | {"tag", "weight", "warmup", "payload", "executes", "cancellable"}
 
 
 @pytest.mark.parametrize("place", PLACES)
@@ -100,10 +100,11 @@ def test_good_values_pass_unchanged(place: Place) -> None:
         *(("idempotent", v, "True or False") for v in (0, 1, "yes", None)),
         *(("retry_on", v, "'safe' or 'dubbo'") for v in ("java", True)),
         *(("cluster", v, "a name") for v in ("", 5, None)),
+        *(("serialization", v, "'msgpack'") for v in ("hessian2", 29)),
         *(("weight", v, "an int of at least 0") for v in (-1, 1.5, 2**31)),
         *(("warmup", v, "a number of seconds of at least 0") for v in (-0.1, math.nan)),
         *(("connections", v, "an int from 1 to 1024") for v in (0, 1025)),
-        *(("payload", v, "an int of bytes, at least 1") for v in (0, 2**31)),
+        *(("payload", v, "an int of bytes from 1 to 256 MiB") for v in (0, 2**28 + 1)),
         *(("executes", v, "an int of at least 0 (0: no limit)") for v in (-1, False)),
     ],
 )

@@ -28,6 +28,7 @@ import rpcore
 from rpcore import errors, sync
 from rpcore.abc import Invoker
 from rpcore.model import Invocation
+from rpcore.registry.memory import MemoryRegistry
 
 pytestmark = pytest.mark.usefixtures("clean")
 
@@ -147,18 +148,11 @@ def test_a_first_call_waits_for_the_provider_list_within_its_deadline(clean: Non
 
 
 def test_a_registry_that_never_answers_costs_a_call_its_deadline(clean: None) -> None:
-    class Silent:
-        url = "silent://"
-
+    class Silent(MemoryRegistry):
         async def start(self) -> None:
             await asyncio.Event().wait()
 
-        def __getattr__(self, name: str) -> Any:
-            async def nothing(*args: object) -> None: ...
-
-            return nothing
-
-    client = sync.Client(Silent())
+    client = sync.Client(Silent("silent"))
     shop = client.refer(ShopSync, timeout=0.1, deadline=0.1)
     with pytest.raises(errors.NoProvider, match="no provider list"):
         shop.echo("hi")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import os
 import signal
@@ -59,9 +60,7 @@ def silently(sock: socket.socket) -> None:
 
 
 @pytest.mark.parametrize("call", [lambda shop: shop.once(), lambda shop: shop.nap(0.0)], ids=["failfast", "any"])
-def test_the_first_call_after_a_restart_does_not_fail(
-    client: sync.Client, call: Callable[[ShopSync], str]
-) -> None:
+def test_the_first_call_after_a_restart_does_not_fail(client: sync.Client, call: Callable[[ShopSync], str]) -> None:
     with ServerThread() as before:
         shop = client.refer(ShopSync, url=before.url)
         call(shop)
@@ -151,7 +150,7 @@ def test_a_readonly_provider_is_called_while_there_is_no_other(client: sync.Clie
 
 def test_rolling_restarts_lose_no_call(client: sync.Client) -> None:
     ends = threading.Event()
-    with ServerThread(name="a") as a, ServerThread(name="b") as b:
+    with contextlib.ExitStack() as restarted, ServerThread(name="a") as a, ServerThread(name="b") as b:
         shop = client.refer(ShopSync, url=[a.url, b.url], loadbalance="random")
 
         def call(number: int) -> None:
@@ -161,10 +160,10 @@ def test_rolling_restarts_lose_no_call(client: sync.Client) -> None:
         with threads(4, call) as failures:
             until(lambda: a.shop.naps > 10 and b.shop.naps > 10)
             a.stop(grace=5.0)
-            with ServerThread(port=a.port, name="a") as again:
-                until(lambda: again.shop.naps > 10 or failures)
-                b.stop(grace=5.0)
-                ends.set()
+            again = restarted.enter_context(ServerThread(port=a.port, name="a"))
+            until(lambda: again.shop.naps > 10 or failures)
+            b.stop(grace=5.0)
+            ends.set()
         assert failures == []
 
 
@@ -200,8 +199,10 @@ def test_few_connections_serve_many_threads_fairly(clean: None) -> None:
         shop = client.refer(ShopSync, url=server.url, timeout=10.0)
         ends = threading.Event()
         made = [0] * 8
+        begin = threading.Barrier(8)
 
         def call(number: int) -> None:
+            begin.wait()
             while not ends.is_set():
                 shop.echo("x")
                 made[number] += 1
@@ -374,14 +375,15 @@ def test_a_peer_that_is_not_rpcore(client: sync.Client) -> None:
 
 
 def test_a_peer_that_never_greets(clean: None) -> None:
-    with RawPeer(lambda sock: sock.recv(1) and sock.recv(1000)) as peer:
-        pass
-    with RawPeer(lambda sock: sock.recv(100) and sock.recv(100)) as peer:
-        with sync.Client("memory://", connect_timeout=0.1) as client:
-            started = time.monotonic()
-            with pytest.raises(errors.ConnectError, match="no answer to the first heartbeat"):
-                client.refer(ShopSync, url=peer.url, retries=0).echo("x")
-            assert time.monotonic() - started < 1.0
+    def silent(sock: socket.socket) -> None:
+        while sock.recv(100):
+            pass
+
+    with RawPeer(silent) as peer, sync.Client("memory://", connect_timeout=0.1) as client:
+        started = time.monotonic()
+        with pytest.raises(errors.ConnectError, match="no answer to the first heartbeat"):
+            client.refer(ShopSync, url=peer.url, retries=0).echo("x")
+        assert time.monotonic() - started < 1.0
 
 
 # --- the end ------------------------------------------------------------------------------------------------
@@ -414,9 +416,8 @@ def test_an_interrupted_call_frees_everything(client: sync.Client) -> None:
             assert server.shop.nap_begun.wait(10)
             os.kill(os.getpid(), signal.SIGINT)
 
-        with threads(1, interrupt) as failures:
-            with pytest.raises(KeyboardInterrupt):
-                shop.nap(20.0)
+        with threads(1, interrupt) as failures, pytest.raises(KeyboardInterrupt):
+            shop.nap(20.0)
         assert failures == []
         assert [node.active for node in nodes(client)] == [0]
         assert shop.echo("on the same connection") == "on the same connection"

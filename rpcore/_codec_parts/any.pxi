@@ -93,38 +93,42 @@ cdef tuple record_names(object cls):
 
 cdef int encode_any_record(Writer w, object value, tuple names) except -1:
     cdef str name = ""
+    cdef bint done = False
     write_map(w, len(names))
     enter_write(w)
     try:
         for name in names:
             write_str(w, name)
             encode_any(w, getattr(value, name))
-    except CodecError as error:
-        add_step(error, name)
-        raise
+        done = True
+    finally:
+        if not done:
+            pass_step(name)
     w.depth += 1
     return 0
 
 
 cdef int encode_any_dict(Writer w, object value) except -1:
-    cdef Py_ssize_t at = 0, n = PyDict_Size(value), done = 0
+    cdef Py_ssize_t at = 0, n = PyDict_Size(value), count = 0
     cdef PyObject* key_ref
     cdef PyObject* item_ref
     cdef object key = None, item
+    cdef bint done = False
     write_map(w, n)
     enter_write(w)
     try:
         while PyDict_Next(value, &at, &key_ref, &item_ref):
             key = <object>key_ref
             item = <object>item_ref
-            done += 1
+            count += 1
             encode_any(w, key)
             encode_any(w, item)
-    except CodecError as error:
-        add_step(error, key_step(key))
-        raise
+        done = True
+    finally:
+        if not done:
+            pass_step(key_step(key))
     w.depth += 1
-    return same_entries(value, n, done)
+    return same_entries(value, n, count)
 
 
 cdef object decode_any(Reader r):
@@ -155,18 +159,20 @@ cdef object decode_any(Reader r):
 cdef object decode_any_dict(Reader r):
     cdef Py_ssize_t n = read_map(r)
     cdef dict out = {}
-    cdef object key
+    cdef object key = None
+    cdef bint done = False
     enter(r)
     charge(r, DICT_COST + n * ENTRY_COST)
-    for _ in range(n):
-        key = decode_any(r)
-        if PyList_CheckExact(key) or PyDict_CheckExact(key):
-            raise DecodeError(f"a {kind_name(key)} cannot be a key")
-        try:
+    try:
+        for _ in range(n):
+            key = decode_any(r)
+            if PyList_CheckExact(key) or PyDict_CheckExact(key):
+                raise DecodeError(f"a {kind_name(key)} cannot be a key")
             PyDict_SetItem(out, key, decode_any(r))
-        except CodecError as error:
-            add_step(error, key_step(key))
-            raise
+        done = True
+    finally:
+        if not done:
+            pass_step(key_step(key))
     r.depth += 1
     return out
 

@@ -34,20 +34,22 @@ cdef class ArgsPlan:
         try:
             for i in range(n):
                 (<Plan>rp_tuple_item(self.plans, i)).encode(w, <object>rp_tuple_item(args, i))
-        except CodecError as error:
-            add_step(error, f"args.{self.names[i]}")
-            raise
+            i = DONE
+        finally:
+            if i != DONE:
+                pass_step(f"args.{self.names[i]}")
         return 0
 
     cdef tuple decode_args(self, Reader r):
         cdef Py_ssize_t i = 0, n = PyTuple_GET_SIZE(self.plans), got = 0
-        cdef object value
         cdef list values = []
+        cdef bint done = False
         try:
             got = read_array(r)
-        except CodecError as error:
-            add_step(error, "args")
-            raise
+            done = True
+        finally:
+            if not done:
+                pass_step("args")
         if got > n:
             raise DecodeError(f"takes {n} arguments ({', '.join(self.names)}), got {got}", path="args")
         if got < self.required:
@@ -56,9 +58,10 @@ cdef class ArgsPlan:
         try:
             for i in range(got):
                 values.append((<Plan>rp_tuple_item(self.plans, i)).decode(r))
-        except CodecError as error:
-            add_step(error, f"args.{self.names[i]}")
-            raise
+            i = DONE
+        finally:
+            if i != DONE:
+                pass_step(f"args.{self.names[i]}")
         for i in range(got, n):
             values.append(self.defaults[i])
         return tuple(values)

@@ -47,6 +47,7 @@ cdef extern from "Python.h":
     const char* PyUnicode_AsUTF8AndSize(object, Py_ssize_t*) except NULL
 
     Py_ssize_t PyList_GET_SIZE(object)
+    PyObject* PyList_GET_ITEM(object, Py_ssize_t)
     Py_ssize_t PyTuple_GET_SIZE(object)
     object PyList_New(Py_ssize_t)
     object PyTuple_New(Py_ssize_t)
@@ -167,6 +168,14 @@ cdef extern from *:
         return Py_NewRef(PyList_GET_ITEM(list, i));
     #endif
     }
+    /* A list that nobody else changes while no Python code runs: without the GIL, a copy. */
+    static inline PyObject *rp_stable_list(PyObject *list) {
+    #ifdef Py_GIL_DISABLED
+        return PyList_GetSlice(list, 0, PY_SSIZE_T_MAX);
+    #else
+        return Py_NewRef(list);
+    #endif
+    }
     static inline PyObject *rp_tuple_item(PyObject *tuple, Py_ssize_t i) { return PyTuple_GET_ITEM(tuple, i); }
 
     static inline PyObject *rp_new(PyObject *cls, PyObject *args) {
@@ -197,6 +206,7 @@ cdef extern from *:
     const char* rp_ascii_data(object) noexcept
     Py_ssize_t rp_str_length(object) noexcept
     PyObject* rp_list_item(object, Py_ssize_t) noexcept
+    list rp_stable_list(list)
     PyObject* rp_tuple_item(object, Py_ssize_t) noexcept
     object rp_new(object, object)
     PyObject* rp_slot_get(object, Py_ssize_t) noexcept

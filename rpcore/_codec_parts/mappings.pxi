@@ -1,8 +1,8 @@
 # dict and Mapping.
 
 
-cdef int same_entries(object value, Py_ssize_t n, Py_ssize_t done) except -1:
-    if done != n or PyDict_Size(value) != n:
+cdef int same_entries(object value, Py_ssize_t n, Py_ssize_t count) except -1:
+    if count != n or PyDict_Size(value) != n:
         raise EncodeError(f"the dict had {n} entries and now has {PyDict_Size(value)}: it changed while it was encoded")
     return 0
 
@@ -36,33 +36,34 @@ cdef class DictPlan(Plan):
         return self.encode_dict(w, value)
 
     cdef int encode_dict(self, Writer w, object entries) except -1:
-        cdef Py_ssize_t at = 0, n = PyDict_Size(entries), done = 0
+        cdef Py_ssize_t at = 0, n = PyDict_Size(entries), count = 0
         cdef PyObject* key_ref
         cdef PyObject* item_ref
         cdef object key = None, item
-        cdef bint in_key = True
+        cdef bint in_key = True, done = False
         write_map(w, n)
         enter_write(w)
         try:
             while PyDict_Next(entries, &at, &key_ref, &item_ref):
                 key = <object>key_ref
                 item = <object>item_ref
-                done += 1
+                count += 1
                 in_key = True
                 self.key.encode(w, key)
                 in_key = False
                 self.value.encode(w, item)
-        except CodecError as error:
-            add_step(error, "[key]" if in_key else key_step(key))
-            raise
+            done = True
+        finally:
+            if not done:
+                pass_step("[key]" if in_key else key_step(key))
         w.depth += 1
-        return same_entries(entries, n, done)
+        return same_entries(entries, n, count)
 
     cdef object decode(self, Reader r):
         cdef Py_ssize_t n = read_map(r)
         cdef dict out = {}
         cdef object key = None, item
-        cdef bint in_key = True
+        cdef bint in_key = True, done = False
         enter(r)
         charge(r, DICT_COST + n * ENTRY_COST)
         try:
@@ -72,9 +73,10 @@ cdef class DictPlan(Plan):
                 in_key = False
                 item = self.value.decode(r)
                 set_entry(out, key, item)
-        except CodecError as error:
-            add_step(error, "[key]" if in_key else key_step(key))
-            raise
+            done = True
+        finally:
+            if not done:
+                pass_step("[key]" if in_key else key_step(key))
         r.depth += 1
         return out
 

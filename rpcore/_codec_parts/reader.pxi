@@ -1,7 +1,15 @@
 # The incoming buffer, and the errors that point into a value.
 #
-# A refusal is raised by the node that sees it, with an empty path. Every container it passes on the way out puts its own step in
-# front: ".name" for a field, "[3]" for an element, "['key']" for a mapping's value.
+# A refusal is raised by the node that sees it, with an empty path. Every container it passes on the way out puts its
+# own step in front: "name" for a field, "[3]" for an element, "['key']" for a mapping's value. Containers do so in a
+# `finally` and not in an `except`, because entering a `try` with an `except` saves the thread's exception state: 12 ns
+# per container, a fifth of the time to encode a record of four.
+
+cdef extern from "Python.h":
+    object PyErr_GetHandledException()
+
+cdef enum:
+    DONE = -1               # what a container's index is when its loop has ended well
 
 
 @cython.final
@@ -45,19 +53,32 @@ cdef str join_path(str step, str rest):
     return f"{step}.{rest}"
 
 
-cdef int add_step(object error, str step) except -1:
-    """Put ``step`` in front of the path of an error on its way out."""
-    error.path = join_path(step, error.path)
+cdef int pass_step(str step) except -1:
+    """In a ``finally``: put ``step`` in front of the path of the error on its way out, if it is one of ours."""
+    error = PyErr_GetHandledException()
+    if isinstance(error, CodecError):
+        error.path = join_path(step, error.path)
     return 0
 
 
-cdef int add_index(object error, Py_ssize_t index) except -1:
-    return add_step(error, f"[{index}]")
+cdef int pass_index(Py_ssize_t index) except -1:
+    return pass_step(f"[{index}]")
+
+
+cdef int pass_field(str name) except -1:
+    """``pass_step`` for a field that is encoded, where reading the attribute may have failed."""
+    error = PyErr_GetHandledException()
+    if isinstance(error, AttributeError):
+        raise EncodeError(f"the attribute cannot be read: {error}", path=name) from error
+    return pass_step(name)
 
 
 cdef str key_step(object key):
     """The step of a mapping's value; long keys are cut, because a path is for people."""
-    text = repr(key)
+    try:
+        text = repr(key)
+    except Exception:
+        text = "..."
     return f"[{text}]" if len(text) <= 60 else f"[{text[:57]}...]"
 
 

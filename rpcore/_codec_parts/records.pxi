@@ -10,6 +10,7 @@ cdef enum:
     RECORD_COST = 64
     FIELD_COST = 40
     FEW = 32            # records of up to so many fields need no memory beside the stack
+    UNKNOWN = -2        # no field of ours
 
 cdef enum Build:
     BUILD_NEW           # cls.__new__ and the fields set directly: what a generated __init__ would do
@@ -188,11 +189,10 @@ cdef class RecordPlan(Plan):
                 else:
                     field_value = PyObject_GetAttr(value, <object>f.name)
                 (<Plan>f.plan).encode(w, field_value)
-        except CodecError as error:
-            add_step(error, <str>f.name)
-            raise
-        except AttributeError as error:
-            raise EncodeError(f"the attribute cannot be read: {error}", path=<str>f.name) from error
+            i = DONE
+        finally:
+            if i != DONE:
+                pass_field(self.names[i])
         return 0
 
     cdef int encode_dict(self, Writer w, object value, object tag) except -1:
@@ -221,9 +221,10 @@ cdef class RecordPlan(Plan):
                 f = self.fields + i
                 w.write(f.key, f.key_size)
                 (<Plan>f.plan).encode(w, field_value)
-        except CodecError as error:
-            add_step(error, <str>f.name)
-            raise
+            i = DONE
+        finally:
+            if i != DONE:
+                pass_field(self.names[i])
         return 0
 
     # ---- decoding
@@ -254,7 +255,7 @@ cdef class RecordPlan(Plan):
 
     cdef int decode_fields(self, Reader r, PyObject** values) except -1:
         """Fill ``values``, one owned reference for each field; NULL stays where a field may be missing."""
-        cdef Py_ssize_t n = take_map(r), expected = 0, found = 0, j = -1
+        cdef Py_ssize_t n = take_map(r), expected = 0, found = 0, j = DONE
         cdef Field* f
         cdef object item
         try:
@@ -264,9 +265,10 @@ cdef class RecordPlan(Plan):
                     r.p += f.key_size
                     j = expected
                 else:
-                    j = -1          # an error in the key, or in an unknown field, has no step of ours
+                    j = DONE        # an error in the key, or in an unknown field, has no step of ours
                     j = self.find(r)
-                    if j < 0:
+                    if j == UNKNOWN:
+                        j = DONE
                         skip(r)
                         continue
                     f = self.fields + j
@@ -278,21 +280,21 @@ cdef class RecordPlan(Plan):
                     Py_DECREF(<object>values[j])
                 values[j] = <PyObject*>item
                 expected = j + 1
-        except CodecError as error:
-            if j >= 0:
-                add_step(error, self.names[j])
-            raise
+            j = DONE
+        finally:
+            if j != DONE:
+                pass_step(self.names[j])
         if found != self.count:
             self.fill(values)
         return 0
 
-    cdef Py_ssize_t find(self, Reader r) except -2:
-        """The index of the field whose key stands at the present position, or -1; moves past the key."""
+    cdef Py_ssize_t find(self, Reader r) except -1:
+        """The index of the field whose key stands at the present position, or UNKNOWN; moves past the key."""
         cdef Py_ssize_t n, i, size
         cdef const unsigned char* p
         if r.p < r.end and not next_is(r, KIND_STR):
             skip(r)             # a key that is no str names no field
-            return -1
+            return UNKNOWN
         n = str_length(r)
         p = r.p
         r.p += n
@@ -300,7 +302,7 @@ cdef class RecordPlan(Plan):
             size = self.fields[i].key_size
             if size > n and size - n <= 5 and rp_equal(p, self.fields[i].key + size - n, n) and size == n + str_header_size(n):
                 return i
-        return -1
+        return UNKNOWN
 
     cdef int fill(self, PyObject** values) except -1:
         """Put defaults where nothing came."""

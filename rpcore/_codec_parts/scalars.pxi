@@ -16,19 +16,10 @@ cdef inline int same_size(list items, Py_ssize_t n) except -1:
 
 
 cdef inline list new_list(Reader r, Py_ssize_t n):
-    """A list for ``n`` elements that are about to be read into it; ``finish_list`` must follow."""
-    cdef list items
+    """A list for ``n`` elements that are about to be read into it."""
     enter(r)
     charge(r, LIST_COST + n * ITEM_COST)
-    items = PyList_New(n)
-    PyObject_GC_UnTrack(<PyObject*>items)   # user code (__post_init__) must not find it half filled
-    return items
-
-
-cdef inline list finish_list(Reader r, list items):
-    PyObject_GC_Track(<PyObject*>items)
-    r.depth += 1
-    return items
+    return PyList_New(n)
 
 
 cdef class Plan:
@@ -46,7 +37,8 @@ cdef class Plan:
         """The type as an error or a repr names it."""
         raise NotImplementedError
 
-    # The loop over a list's elements belongs to the element's node, so that int, float and str bring a faster one.
+    # The loop over a list's elements belongs to the element's node, so that int, float and str bring a faster one:
+    # no user code runs in theirs, so they borrow the elements.
 
     cdef int encode_list(self, Writer w, list items) except -1:
         """Append ``items`` as an array of this type."""
@@ -56,9 +48,10 @@ cdef class Plan:
         try:
             for i in range(n):
                 self.encode(w, list_item(items, i))
-        except CodecError as error:
-            add_index(error, i)
-            raise
+            i = DONE
+        finally:
+            if i != DONE:
+                pass_index(i)
         w.depth += 1
         return same_size(items, n)
 
@@ -67,15 +60,19 @@ cdef class Plan:
         cdef Py_ssize_t i = 0, n = take_array(r)
         cdef list items = new_list(r, n)
         cdef object item
+        PyObject_GC_UnTrack(<PyObject*>items)   # user code (__post_init__) must not find it half filled
         try:
             for i in range(n):
                 item = self.decode(r)
                 Py_INCREF(item)
                 PyList_SET_ITEM(items, i, <PyObject*>item)
-        except CodecError as error:
-            add_index(error, i)
-            raise
-        return finish_list(r, items)
+            i = DONE
+        finally:
+            if i != DONE:
+                pass_index(i)
+        PyObject_GC_Track(<PyObject*>items)
+        r.depth += 1
+        return items
 
     def dumps(self, value):
         """``value`` as msgpack bytes.
@@ -190,20 +187,22 @@ cdef class IntPlan(Plan):
         return read_any_int(r)
 
     cdef int encode_list(self, Writer w, list items) except -1:
-        cdef Py_ssize_t i = 0, n = PyList_GET_SIZE(items)
-        cdef object item
+        cdef list stable = rp_stable_list(items)
+        cdef Py_ssize_t i = 0, n = PyList_GET_SIZE(stable)
+        cdef PyObject* item
         write_array(w, n)
         try:
             for i in range(n):
-                item = list_item(items, i)
-                if PyLong_CheckExact(item):
-                    write_pyint(w, item)
+                item = PyList_GET_ITEM(stable, i)
+                if PyLong_CheckExact(<object>item):
+                    write_pyint(w, <object>item)
                 else:
-                    self.encode(w, item)
-        except CodecError as error:
-            add_index(error, i)
-            raise
-        return same_size(items, n)
+                    self.encode(w, stable[i])
+            i = DONE
+        finally:
+            if i != DONE:
+                pass_index(i)
+        return 0
 
     cdef list decode_list(self, Reader r):
         cdef Py_ssize_t i = 0, n = take_array(r)
@@ -218,25 +217,22 @@ cdef class IntPlan(Plan):
                 item = read_any_int(r)
                 Py_INCREF(item)
                 PyList_SET_ITEM(items, i, <PyObject*>item)
-        except CodecError as error:
-            add_index(error, i)
-            raise
-        return finish_list(r, items)
+            i = DONE
+        finally:
+            if i != DONE:
+                pass_index(i)
+        r.depth += 1
+        return items
 
     cdef str describe(self):
         return "int"
 
 
-cdef inline void put_double(Writer w, double value) noexcept:
-    """Nine bytes, for which there is room."""
+cdef inline int write_double(Writer w, double value) except -1:
+    reserve(w, 9)
     w.buf[w.pos] = <char>0xCB
     rp_put_double(w.buf + w.pos + 1, value)
     w.pos += 9
-
-
-cdef inline int write_double(Writer w, double value) except -1:
-    reserve(w, 9)
-    put_double(w, value)
     return 0
 
 
@@ -285,18 +281,28 @@ cdef class FloatPlan(Plan):
         return PyFloat_FromDouble(read_number(r))
 
     cdef int encode_list(self, Writer w, list items) except -1:
-        cdef Py_ssize_t i = 0, n = PyList_GET_SIZE(items)
-        cdef object item
+        cdef list stable = rp_stable_list(items)
+        cdef Py_ssize_t i = 0, n = PyList_GET_SIZE(stable)
+        cdef PyObject* item
+        cdef char* p
         write_array(w, n)
         reserve(w, 9 * n)
+        p = w.buf + w.pos
         try:
             for i in range(n):
-                item = list_item(items, i)
-                put_double(w, PyFloat_AS_DOUBLE(item) if PyFloat_CheckExact(item) else to_double(item))
-        except CodecError as error:
-            add_index(error, i)
-            raise
-        return same_size(items, n)
+                item = PyList_GET_ITEM(stable, i)
+                p[0] = <char>0xCB
+                if PyFloat_CheckExact(<object>item):
+                    rp_put_double(p + 1, PyFloat_AS_DOUBLE(<object>item))
+                else:
+                    rp_put_double(p + 1, to_double(stable[i]))
+                p += 9
+            i = DONE
+        finally:
+            if i != DONE:
+                pass_index(i)
+        w.pos += 9 * n
+        return 0
 
     cdef list decode_list(self, Reader r):
         cdef Py_ssize_t i = 0, n = take_array(r)
@@ -310,10 +316,12 @@ cdef class FloatPlan(Plan):
                 else:
                     number = read_number(r)
                 PyList_SET_ITEM(items, i, new_float(number))
-        except CodecError as error:
-            add_index(error, i)
-            raise
-        return finish_list(r, items)
+            i = DONE
+        finally:
+            if i != DONE:
+                pass_index(i)
+        r.depth += 1
+        return items
 
     cdef str describe(self):
         return "float"
@@ -332,19 +340,21 @@ cdef class StrPlan(Plan):
         return owned(take_str(r))
 
     cdef int encode_list(self, Writer w, list items) except -1:
-        cdef Py_ssize_t i = 0, n = PyList_GET_SIZE(items)
-        cdef object item
+        cdef list stable = rp_stable_list(items)
+        cdef Py_ssize_t i = 0, n = PyList_GET_SIZE(stable)
+        cdef PyObject* item
         write_array(w, n)
         try:
             for i in range(n):
-                item = list_item(items, i)
-                if not PyUnicode_Check(item):
-                    refuse("str", item)
-                put_str(w, item)
-        except CodecError as error:
-            add_index(error, i)
-            raise
-        return same_size(items, n)
+                item = PyList_GET_ITEM(stable, i)
+                if not PyUnicode_Check(<object>item):
+                    refuse("str", stable[i])
+                put_str(w, <object>item)
+            i = DONE
+        finally:
+            if i != DONE:
+                pass_index(i)
+        return 0
 
     cdef list decode_list(self, Reader r):
         cdef Py_ssize_t i = 0, n = take_array(r)
@@ -352,10 +362,12 @@ cdef class StrPlan(Plan):
         try:
             for i in range(n):
                 PyList_SET_ITEM(items, i, take_str(r))
-        except CodecError as error:
-            add_index(error, i)
-            raise
-        return finish_list(r, items)
+            i = DONE
+        finally:
+            if i != DONE:
+                pass_index(i)
+        r.depth += 1
+        return items
 
     cdef str describe(self):
         return "str"

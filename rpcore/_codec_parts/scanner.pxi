@@ -23,8 +23,12 @@ cdef class Scanner:
 
     def scan(self, data):
         """``feed`` for Python: how many bytes of ``data`` lie before the next large payload (see ``want``)."""
-        cdef const unsigned char[::1] view = data
-        return self.feed(&view[0], len(data)) if len(data) else 0
+        cdef Py_buffer view
+        PyObject_GetBuffer(data, &view, PyBUF_SIMPLE)
+        try:
+            return self.feed(<const unsigned char*>view.buf, view.len)
+        finally:
+            PyBuffer_Release(&view)
 
     cdef Py_ssize_t feed(self, const unsigned char* p, Py_ssize_t n) except -1:
         """Scan the next ``n`` bytes.

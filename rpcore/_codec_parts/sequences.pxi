@@ -79,9 +79,10 @@ cdef class TuplePlan(Plan):
         try:
             for i in range(n):
                 (<Plan>rp_tuple_item(self.items, i)).encode(w, <object>rp_tuple_item(value, i))
-        except CodecError as error:
-            add_index(error, i)
-            raise
+            i = DONE
+        finally:
+            if i != DONE:
+                pass_index(i)
         w.depth += 1
         return 0
 
@@ -96,9 +97,10 @@ cdef class TuplePlan(Plan):
         try:
             for i in range(n):
                 values.append((<Plan>rp_tuple_item(self.items, i)).decode(r))
-        except CodecError as error:
-            add_index(error, i)
-            raise
+            i = DONE
+        finally:
+            if i != DONE:
+                pass_index(i)
         r.depth += 1
         return tuple(values)
 
@@ -141,9 +143,10 @@ cdef class SetPlan(Plan):
         try:
             for i in range(n):
                 add_element(out, self.item.decode(r))
-        except CodecError as error:
-            add_index(error, i)
-            raise
+            i = DONE
+        finally:
+            if i != DONE:
+                pass_index(i)
         r.depth += 1
         return out if self.make is set else self.make(out)
 

@@ -202,18 +202,24 @@ cdef class RootPlan(Plan):
         self.item = item
 
     cdef int encode(self, Writer w, object value) except -1:
+        cdef bint done = False
         try:
-            return self.item.encode(w, value)
-        except CodecError as error:
-            add_step(error, self.root)
-            raise
+            self.item.encode(w, value)
+            done = True
+        finally:
+            if not done:
+                pass_step(self.root)
+        return 0
 
     cdef object decode(self, Reader r):
+        cdef bint done = False
         try:
-            return self.item.decode(r)
-        except CodecError as error:
-            add_step(error, self.root)
-            raise
+            value = self.item.decode(r)
+            done = True
+        finally:
+            if not done:
+                pass_step(self.root)
+        return value
 
     cdef str describe(self):
         return self.item.describe()

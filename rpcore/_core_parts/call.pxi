@@ -499,7 +499,8 @@ cdef class Call(Timer):
         self.connection = None
         self.attachments = None
         if self.scope is not None:
-            if self.reply_attachments is not None:
+            # A request's own are what its handler sends back, not what came with a call the handler made.
+            if self.reply_attachments is not None and not isinstance(self.scope, Request):
                 self.scope.reply_attachments = self.reply_attachments
             self.scope = None
         callback = self.callback
@@ -551,15 +552,16 @@ cdef class Call(Timer):
 
         Returns whether there was one that this call has not tried.
         """
-        cdef Node node = self.node
-        if self.caller.picker is None or self.single and self.tried is None:
+        cdef Picker picker = self.caller.picker
+        cdef list tried = [] if self.tried is None else self.tried
+        if picker is None or self.single and self.tried is None:
             return False
-        if self.tried is None:
-            self.tried = []
-        if len(self.tried) + 1 >= len(self.caller.picker.nodes):
+        tried.append(self.node)
+        if _contains(tried, picker.pick_other(tried)):
+            tried.pop()
             return False
         self.detach()
-        self.tried.append(node)
+        self.tried = tried
         self.attempt -= 1
         self.attempt_now(self.caller.engine.clock())
         return True
@@ -575,6 +577,7 @@ def final_error(Caller caller not None, error, attempts, int retries, bint late)
         timeout = errors.CallTimeout(f"{text}; the deadline passed", service=error.service, method=error.method,
                                      address=error.address)
         timeout.__cause__ = error
+        timeout.retry = error.retry       # what is known of the last attempt still holds
         error = timeout
     else:
         error.args = (text,)
@@ -595,6 +598,9 @@ cdef PyObject* call_iternext(PyObject* op) noexcept:
             self._asyncio_future_blocking = True
             Py_INCREF(self)
             return op
+        if self.awaited:
+            raise RuntimeError(f"cannot await the same call twice: {self!r}")
+        self.awaited = True
         error = self.error
         value = self.value
         self.error = None

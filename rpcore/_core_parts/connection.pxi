@@ -441,7 +441,7 @@ cdef class Connection:
         if size > limit:
             raise errors.PayloadTooLarge(
                 f"{'request' if flags & FLAG_REQUEST else 'reply'} of {size} bytes exceeds the limit of "
-                f"{limit} bytes (option: payload)")
+                f"{limit} bytes (option: payload, on the {'client' if self.client else 'server'})")
         store_header(w.buf + pos, flags, status, id, <unsigned int>size)
         return 0
 
@@ -824,7 +824,8 @@ cdef class Connection:
             call.state = WAIT_WRITE
             return 0
         left = call.attempt_deadline - now
-        ms = <long long>ceil(left * 1000.0) if left < 1e12 else 0
+        # Rounded up, but not for the last bits of a sum of times: 0.3 s are 300 ms.
+        ms = <long long>ceil(left * 1000.0 - 0.01) if left < 1e12 else 0
         if ms < 1:
             ms = 1
         w = self.begin_frame()
@@ -1044,7 +1045,6 @@ def _error_of_status(int status, str text):
         return errors.CallTimeout(rest)
     if status == STATUS_BAD_RESPONSE and code == "payload":
         return errors.PayloadTooLarge(rest)
-    error = errors.RemoteFault(f"status {status}: {rest}")
-    if status == STATUS_BAD_RESPONSE:
-        error.executed = True
-    return error
+    if status == STATUS_BAD_RESPONSE and code == "result":
+        return errors.InvalidResult(rest)
+    return errors.RemoteFault(f"status {status}: {rest}")

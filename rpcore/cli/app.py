@@ -57,7 +57,11 @@ class Commands(click.Group):
             raise Failure("interrupted", INTERRUPTED) from None
 
 
-@click.command(cls=Commands, params=[debug_option()], context_settings={"help_option_names": ["-h", "--help"]})
+@click.command(
+    cls=Commands,
+    params=[debug_option()],
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+)
 @click.version_option(__version__, prog_name="rpcore", message="%(prog)s %(version)s")
 def rpcore() -> None:
     """Serve, find, call and look at rpcore services.

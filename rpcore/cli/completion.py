@@ -6,7 +6,7 @@ import click
 from click.shell_completion import get_completion_class
 
 from rpcore.cli.command import Command
-from rpcore.cli.failures import Failure
+from rpcore.cli.failures import OK, USAGE, Failure, exits
 
 
 @click.command(
@@ -16,6 +16,7 @@ from rpcore.cli.failures import Failure
         "echo 'eval \"$(rpcore completion zsh)\"' >> ~/.zshrc",
         "rpcore completion fish > ~/.config/fish/completions/rpcore.fish",
     ],
+    exits=exits(OK, USAGE),
 )
 @click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
 @click.pass_context

@@ -8,6 +8,7 @@ from typing import IO, Any
 import click
 
 from rpcore import errors
+from rpcore.decode import printable
 
 OK = 0
 CALL_FAILED = 1
@@ -29,6 +30,11 @@ EXITS = {
 """What the codes mean, for help pages."""
 
 
+def exits(*codes: int) -> dict[int, str]:
+    """The codes that a command can end with, for its help page."""
+    return {code: EXITS[code] for code in codes}
+
+
 class Failure(click.ClickException):
     """Ends the command with ``exit_code`` after printing one line.
 
@@ -42,7 +48,7 @@ class Failure(click.ClickException):
         self.exit_code = exit_code  # type: ignore[misc]  # click declares it on the class, and means this
 
     def show(self, file: IO[Any] | None = None) -> None:
-        click.echo(f"rpcore: {self.message}", file=file or sys.stderr)
+        click.echo(f"rpcore: {printable(self.message)}", file=file or sys.stderr)
 
 
 def exit_code_of(error: BaseException) -> int:

@@ -14,9 +14,10 @@ import click
 from rpcore.abc import Registry
 from rpcore.cli.command import Command
 from rpcore.cli.complete import complete_service
-from rpcore.cli.failures import NO_PROVIDER, Failure
+from rpcore.cli.failures import INTERRUPTED, NO_PROVIDER, OK, UNREACHABLE, USAGE, Failure, exits
 from rpcore.cli.output import print_json, print_table, rich_table
 from rpcore.cluster.warmup import age_of, weight_at
+from rpcore.decode import printable
 from rpcore.loops import run
 from rpcore.model import Instance
 from rpcore.registry import connect
@@ -31,6 +32,7 @@ COLUMNS = ("SERVICE", "VERSION", "GROUP", "ADDRESS", "WEIGHT", "TAG", "APPLICATI
         "rpcore ls 'org.demo.*' --watch",
         "rpcore ls org.demo.UserService --json --registry file:///run/users/registry",
     ],
+    exits=exits(OK, USAGE, NO_PROVIDER, UNREACHABLE, INTERRUPTED),
 )
 @click.argument("services", metavar="[SERVICE]...", nargs=-1, shell_complete=complete_service)
 @click.option("--registry", "-r", metavar="URL", help="Where to look [default: the embedded registry].")
@@ -127,17 +129,18 @@ def row(instance: Instance) -> list[str]:
     service = instance.service
     age = age_of(instance.timestamp, time.time()) if instance.timestamp else None
     effective = instance.weight if age is None else weight_at(age, instance.weight, instance.warmup)
-    return [
+    cells = [
         service.interface,
-        service.version or "-",
-        service.group or "-",
+        service.version,
+        service.group,
         instance.address,
         str(instance.weight) if effective == instance.weight else f"{effective}/{instance.weight}",
-        instance.tag or "-",
-        instance.application or "-",
-        "-" if age is None else format_age(age),
-        ",".join(instance.methods) or "-",
+        instance.tag,
+        instance.application,
+        "" if age is None else format_age(age),
+        ",".join(instance.methods),
     ]
+    return [printable(cell) or "-" for cell in cells]
 
 
 def describe(instance: Instance) -> dict[str, Any]:

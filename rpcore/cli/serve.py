@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from rpcore.cli.command import Command, debugging
-from rpcore.cli.failures import Failure
+from rpcore.cli.failures import OK, UNREACHABLE, USAGE, Failure, exits
 from rpcore.cli.loading import fault, load
 from rpcore.errors import RpcError
 from rpcore.loops import new_runner
@@ -24,6 +24,7 @@ LEVELS = ["debug", "info", "warning", "error"]
         "rpcore serve users.main:server",
         "rpcore serve users.main:make_server --port 0 --registry file:///run/users/registry",
     ],
+    exits=exits(OK, USAGE, UNREACHABLE),
 )
 @click.argument("target", metavar="MODULE:OBJECT")
 @click.option("--host", metavar="HOST", help='Address to listen on; "" for all, unix:/path for a Unix socket.')

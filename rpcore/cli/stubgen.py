@@ -7,7 +7,7 @@ from typing import Literal
 import click
 
 from rpcore.cli.command import Command
-from rpcore.cli.failures import Failure
+from rpcore.cli.failures import OK, USAGE, Failure, exits
 from rpcore.cli.loading import add_working_directory
 from rpcore.stubgen import generate
 
@@ -18,6 +18,7 @@ from rpcore.stubgen import generate
         "rpcore stubgen users.api:UserService > users_client.py",
         "rpcore stubgen users.api:UserService --kind blocking -o users_sync.py",
     ],
+    exits=exits(OK, USAGE),
 )
 @click.argument("interface", metavar="MODULE[:INTERFACE]")
 @click.option(

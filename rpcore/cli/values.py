@@ -2,7 +2,8 @@
 
 Arguments and results are JSON in the form in which values travel (``docs/commands.md``): records are objects
 with their wire names, dates, decimals and UUIDs are text, sets and tuples are arrays. JSON lacks two things,
-which are written as objects with one marked key, in both directions::
+which are written as objects with one marked key, in both directions (a dict that happens to look like one is
+written as the second)::
 
     bytes                        {"$base64": "aGVsbG8="}
     a dict whose keys are not    {"$map": [[1, "one"], [2, "two"]]}
@@ -86,7 +87,7 @@ def to_json(value: Any) -> Any:
         case datetime.timedelta() | decimal.Decimal() | uuid.UUID():
             return _wire_text(value)
         case Mapping():
-            if all(isinstance(key, str) for key in value):
+            if all(isinstance(key, str) for key in value) and value.keys() not in ({BASE64}, {MAP}):
                 return {str(key): to_json(item) for key, item in value.items()}
             return {MAP: [[to_json(key), to_json(item)] for key, item in value.items()]}
         case tuple() if hasattr(value, "_fields"):

@@ -89,9 +89,15 @@ class Child:
         code = self.process.returncode
         if code is not None and code < 0:
             return ProcessFailed(f"{self.title} was ended by {signal.Signals(-code).name}")
+        return ProcessFailed(f"{self.title} ended with exit code {code}: {self._last_words()}")
+
+    def delay(self, seconds: float) -> ProcessFailed:
+        """What to say when it is not ready although it had ``seconds``."""
+        return ProcessFailed(f"{self.title} is not ready after {seconds:g} s: {self._last_words()}")
+
+    def _last_words(self) -> str:
         lines = self.log.read_text(errors="replace").strip().splitlines()
-        last = lines[-1] if lines else "it printed nothing"
-        return ProcessFailed(f"{self.title} ended with exit code {code}: {last}")
+        return lines[-1] if lines else "it printed nothing"
 
     async def stop(self) -> int:
         """End it, politely first; returns the exit code."""

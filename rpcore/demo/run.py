@@ -214,10 +214,16 @@ class Demo:
         self._children.append(child)
         await child.start()
         self._watching.append(group.create_task(self._guard(made), name=f"demo guard {name}"))
-        async with asyncio.timeout(STARTUP):
-            await self.watch.until(lambda: child.pid in self.watch.by_pid)
+        await self._ready(child, self.watch.until(lambda: child.pid in self.watch.by_pid))
         made.instance = self.watch.by_pid[child.pid]
         made.state = "serving"
+
+    async def _ready(self, child: Child, sign: Awaitable[object]) -> None:
+        try:
+            async with asyncio.timeout(STARTUP):
+                await sign
+        except TimeoutError:
+            raise child.delay(STARTUP) from None
 
     async def _guard(self, made: Provider) -> None:
         await made.child.ended()
@@ -229,8 +235,7 @@ class Demo:
         self._children.append(child)
         await child.start()
         self._watching.append(group.create_task(self._listen(child), name="demo consumer"))
-        async with asyncio.timeout(STARTUP):
-            await self._reported.wait()
+        await self._ready(child, self._reported.wait())
         self.display.say(f"the consumer (pid {child.pid}) searches with {self.concurrency} calls in flight")
 
     async def _listen(self, child: Child) -> None:

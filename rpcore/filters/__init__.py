@@ -11,8 +11,8 @@ The order, outermost first, is made in ``in_order`` and nowhere else:
 3. those of this ``refer`` or ``export``.
 
 At each place a filter is an object or the name of one published as an entry point of the group
-``rpcore.filter``. Within each attempt the same order holds among the filters marked ``per_attempt``. Where there are none, no
-layer exists: a call without filters does not run through this module.
+``rpcore.filter``. Within each attempt the same order holds among the filters marked ``per_attempt``. Where there
+are none, no layer exists: a call without filters does not run through this module.
 """
 
 from __future__ import annotations

@@ -15,7 +15,6 @@ from typing import Any, Literal, TypeVar, get_args, get_origin
 
 from rpcore._codec import REQUIRED, Factory
 from rpcore.errors import ConfigurationError
-from rpcore.records import dto
 from rpcore.stubgen.definitions import (
     Definition,
     FieldDefinition,
@@ -26,6 +25,7 @@ from rpcore.stubgen.definitions import (
     produced,
 )
 from rpcore.stubgen.module import INDENT, Module, broken, docstring_lines, is_identifier, quoted
+from rpcore.types import dto
 
 _UNIONS = (typing.Union, types.UnionType)
 _WRAPPERS = (typing.Required, typing.NotRequired)

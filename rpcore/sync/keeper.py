@@ -49,14 +49,7 @@ class Keeper:
     def call(self, function: Callable[..., T], *args: Any) -> T:
         """Call ``function`` in the thread and wait for its result."""
         result: concurrent.futures.Future[T] = concurrent.futures.Future()
-
-        def callback() -> None:
-            try:
-                result.set_result(function(*args))
-            except BaseException as error:
-                result.set_exception(error)
-
-        self.loop.call_soon_threadsafe(callback)
+        self.loop.call_soon_threadsafe(_fulfil, result, function, args)
         try:
             return result.result()
         finally:
@@ -84,6 +77,13 @@ class Keeper:
             os.close(null)
 
 
+def _fulfil(result: concurrent.futures.Future[T], function: Callable[..., T], args: tuple[Any, ...]) -> None:
+    try:
+        result.set_result(function(*args))
+    except BaseException as error:
+        result.set_exception(error)
+
+
 class _Loop(asyncio.SelectorEventLoop):
     """A loop whose copy in a forked child is never closed: that would unregister the parent's descriptors."""
 
@@ -93,4 +93,4 @@ class _Loop(asyncio.SelectorEventLoop):
 
     def __del__(self) -> None:
         if self._made_in == os.getpid():
-            super().__del__()  # type: ignore[misc]
+            super().__del__()

@@ -20,6 +20,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable
+from typing import Any
 
 from rpcore import _core, errors
 from rpcore._codec import Limits
@@ -224,6 +225,9 @@ class Peer(_core.Peer):
             self._dialled(None)
             raise
         self._dialled(line)
+        if not line.connection.usable and call.elsewhere():
+            self.check_in(line)  # it greeted us with READONLY
+            return None
         return line
 
     def _dial(self, until: float) -> Line:
@@ -589,7 +593,7 @@ async def _connect_on_loop(address: str) -> socket.socket:
     raise failure
 
 
-async def _connect_one(loop: asyncio.AbstractEventLoop, family: int, where: object) -> socket.socket:
+async def _connect_one(loop: asyncio.AbstractEventLoop, family: int, where: Any) -> socket.socket:
     sock = socket.socket(family, socket.SOCK_STREAM)
     try:
         sock.setblocking(False)
@@ -603,10 +607,10 @@ async def _connect_one(loop: asyncio.AbstractEventLoop, family: int, where: obje
 
 async def _readable(fd: int) -> None:
     loop = asyncio.get_running_loop()
-    readable = loop.create_future()
-    loop.add_reader(fd, lambda: readable.done() or readable.set_result(None))
+    readable = asyncio.Event()
+    loop.add_reader(fd, readable.set)
     try:
-        await readable
+        await readable.wait()
     finally:
         loop.remove_reader(fd)
 
