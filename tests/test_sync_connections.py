@@ -94,13 +94,19 @@ def test_a_call_in_flight_to_a_killed_provider(client: sync.Client) -> None:
             except errors.ConnectionLost as error:
                 lost.append(error)
 
-        with threads(2, repeatable) as failed, threads(2, once_only) as failed_too:
-            until(lambda: sum(node.active for node in nodes(client)) == 4)
-            until(lambda: b.shop.naps == 1)
-            a.kill()
+        with threads(2, repeatable) as failed:
+            until(lambda: in_flight(client) == 2)  # one to each, by turns, and so with the other two
+            with threads(2, once_only) as failed_too:
+                until(lambda: in_flight(client) == 4)
+                until(lambda: b.shop.naps == 1)
+                a.kill()
         assert failed == failed_too == []
         assert sorted(answers) == ["b", "b", "slept 1.0"]
         assert [error.address for error in lost] == [f"127.0.0.1:{a.port}"]
+
+
+def in_flight(client: sync.Client) -> int:
+    return sum(node.active for node in nodes(client))
 
 
 def nodes(client: sync.Client) -> list[rpcore._core.Node]:
@@ -428,10 +434,16 @@ def test_no_call_leaves_a_cycle(client: sync.Client) -> None:
     with ServerProcess() as server:
         shop = client.refer(ShopSync, url=server.url, retries=0)
         quick = rpcore.bind(shop, timeout=0.002, retries=0)
+        refused = client.refer(ShopSync, url=f"dubbo://127.0.0.1:{free_port()}", retries=1)
 
         def every_ending() -> None:
             shop.echo("x")
-            for ending in (lambda: shop.refuse("x"), lambda: shop.echo(1), lambda: quick.nap(0.004)):
+            for ending in (
+                lambda: shop.refuse("x"),
+                lambda: shop.echo(1),
+                lambda: quick.nap(0.004),
+                lambda: refused.echo("x"),
+            ):
                 try:
                     ending()
                 except Exception:
@@ -442,7 +454,7 @@ def test_no_call_leaves_a_cycle(client: sync.Client) -> None:
         gc.collect()
         gc.disable()
         try:
-            for _ in range(200):
+            for _ in range(100):
                 every_ending()
             assert gc.collect() == 0
         finally:

@@ -352,7 +352,6 @@ cdef class Connection:
                 self._refuse_request(id, serialization, entry, error)
             return None
         request.connection = self
-        request.request = request
         request.id = <long long>id
         request.entry = entry
         request.oneway = not twoway
@@ -367,6 +366,7 @@ cdef class Connection:
             if twoway:
                 self.send_status(id, serialization, STATUS_EXHAUSTED, "limit", over.text())
             return None
+        request.request = request       # a cycle, until it ends (Worker._release)
         return request
 
     cdef Entry _find_entry(self, Reader r, const unsigned char* body):

@@ -224,7 +224,7 @@ cdef class Worker(Timer):
             connection = self.feeding
             if connection is not None and self.request is None:
                 self.request = connection.next_request()
-        if len(engine.parked) >= 1024:
+        if engine.stopped or len(engine.parked) >= 1024:
             self._retire()
             raise StopIteration
         self._asyncio_future_blocking = True
@@ -327,6 +327,7 @@ cdef class Worker(Timer):
         if self.armed:
             self.engine.wheel.remove(self)
         request.entry.gauge.leave()
+        request.request = None
         self.request = None
         self.coroutine = None
         self.context = None

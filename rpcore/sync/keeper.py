@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import concurrent.futures
-import contextlib
 import os
 import selectors
 import threading
@@ -55,10 +54,13 @@ class Keeper:
         finally:
             del result  # or an exception in it would refer to us, and we to it
 
-    def soon(self, function: Callable[..., object], *args: Any) -> None:
-        """Have ``function`` called in the thread; after ``stop`` do nothing."""
-        with contextlib.suppress(RuntimeError):
+    def soon(self, function: Callable[..., object], *args: Any) -> bool:
+        """Have ``function`` called in the thread. Returns False, and nothing happens, after its end."""
+        try:
             self.loop.call_soon_threadsafe(function, *args)
+        except RuntimeError:
+            return False
+        return True
 
     def stop(self, *, wait: bool = True) -> None:
         """End the thread; its tasks are cancelled."""
