@@ -77,7 +77,7 @@ cdef class Scope:
     cdef public object overrides         # rpcore.model.Options or None
     cdef public dict attachments         # sent with each call made here, or None
     cdef public object reply_attachments
-    cdef public object request           # the Request being served, or None
+    cdef readonly object request         # the Request being served around this scope, or None
 
 
 cdef class Entry:
