@@ -49,6 +49,7 @@ cdef class Engine:
     cdef readonly bint blocking
     cdef list parked                     # workers waiting for a request
     cdef readonly set workers                     # all workers, parked or serving
+    cdef bint stopped                    # workers that end their request do not park
     cdef char* window                    # shared receive window; an idle connection keeps only its partial frame
     cdef Py_ssize_t window_size
     cdef Window window_view

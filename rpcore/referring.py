@@ -55,9 +55,7 @@ def new_referral(
         key = spec.key
         where = f"refer({spec.cls.__name__})"
         given = layer("refer", options, methods, place="refer", where=where, wire_names=spec.wire_names)
-    key = ServiceKey(
-        key.interface, key.group if group is None else group, key.version if version is None else version
-    )
+    key = ServiceKey(key.interface, key.group if group is None else group, key.version if version is None else version)
     own = spec.filters if spec is not None else ()
     return Referral(
         key,

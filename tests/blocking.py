@@ -147,13 +147,22 @@ class ShopKeeper:
 class ServerThread:
     """A server with a loop of its own, in a thread of this process.
 
+    Args:
+        port: a free one by default.
+        host: or a Unix socket.
+        name: what ``read`` and ``once`` answer with.
+        shop: an implementation of its own.
+        options: of the server.
+
     Attributes:
         shop: what it serves.
         port: where, on 127.0.0.1.
     """
 
-    def __init__(self, *, port: int = 0, host: str = "127.0.0.1", name: str = "", **options: Any) -> None:
-        self.shop = ShopKeeper(name)
+    def __init__(
+        self, *, port: int = 0, host: str = "127.0.0.1", name: str = "", shop: Any = None, **options: Any
+    ) -> None:
+        self.shop = shop or ShopKeeper(name)
         self.host = host
         self._options = {"register": False, **options}
         self._started = threading.Event()
@@ -201,6 +210,7 @@ class ServerThread:
         assert listener is not None
 
         async def send() -> None:
+            listener.going_away = flag
             for connection in listener.connections:
                 connection.send_readonly(flag)
                 connection.flush()
@@ -378,9 +388,7 @@ def threads(count: int, target: Callable[[int], None]) -> Iterator[list[BaseExce
 
 
 async def _main(port: int, name: str, registry: str) -> None:
-    server = rpcore.Server(
-        registry or None, register=bool(registry), host="127.0.0.1", port=port, application="shop"
-    )
+    server = rpcore.Server(registry or None, register=bool(registry), host="127.0.0.1", port=port, application="shop")
     server.export(Shop, ShopKeeper(name))
     async with server:
         print(server.port, flush=True)

@@ -28,6 +28,7 @@ import rpcore
 from rpcore import errors, sync
 from rpcore.abc import Invoker
 from rpcore.model import Invocation
+from rpcore.registry.memory import MemoryRegistry
 
 pytestmark = pytest.mark.usefixtures("clean")
 
@@ -133,6 +134,26 @@ def test_the_deadline_is_inherited_from_the_block(shop: ShopSync) -> None:
     assert shop.nap(0.0) == "slept 0.0"
 
 
+def test_a_call_made_while_serving_inherits_the_deadline(clean: None, client: sync.Client, shop: ShopSync) -> None:
+    left: list[float] = []
+
+    class Relay(ShopKeeper):
+        def nap(self, seconds: float) -> str:  # type: ignore[override]  # a def handler, in a thread
+            try:
+                return shop.nap(seconds)
+            finally:
+                left.append(rpcore.context().remaining)
+
+    with ServerThread(shop=Relay()) as relay:
+        relayed = client.refer(ShopSync, url=relay.url)
+        assert relayed.nap(0.0) == "slept 0.0"
+        with pytest.raises(errors.CallTimeout):
+            rpcore.bind(relayed, timeout=0.1, retries=0).nap(5.0)
+        until(lambda: len(left) == 2)
+        assert left[0] > 1.0
+        assert left[1] == 0.0
+
+
 def test_a_first_call_waits_for_the_provider_list_within_its_deadline(clean: None, tmp_path: Path) -> None:
     registry = f"file://{tmp_path}"
     with sync.Client(registry) as client:
@@ -147,18 +168,11 @@ def test_a_first_call_waits_for_the_provider_list_within_its_deadline(clean: Non
 
 
 def test_a_registry_that_never_answers_costs_a_call_its_deadline(clean: None) -> None:
-    class Silent:
-        url = "silent://"
-
+    class Silent(MemoryRegistry):
         async def start(self) -> None:
             await asyncio.Event().wait()
 
-        def __getattr__(self, name: str) -> Any:
-            async def nothing(*args: object) -> None: ...
-
-            return nothing
-
-    client = sync.Client(Silent())
+    client = sync.Client(Silent("silent"))
     shop = client.refer(ShopSync, timeout=0.1, deadline=0.1)
     with pytest.raises(errors.NoProvider, match="no provider list"):
         shop.echo("hi")

@@ -60,9 +60,7 @@ def silently(sock: socket.socket) -> None:
 
 
 @pytest.mark.parametrize("call", [lambda shop: shop.once(), lambda shop: shop.nap(0.0)], ids=["failfast", "any"])
-def test_the_first_call_after_a_restart_does_not_fail(
-    client: sync.Client, call: Callable[[ShopSync], str]
-) -> None:
+def test_the_first_call_after_a_restart_does_not_fail(client: sync.Client, call: Callable[[ShopSync], str]) -> None:
     with ServerThread() as before:
         shop = client.refer(ShopSync, url=before.url)
         call(shop)
@@ -96,13 +94,19 @@ def test_a_call_in_flight_to_a_killed_provider(client: sync.Client) -> None:
             except errors.ConnectionLost as error:
                 lost.append(error)
 
-        with threads(2, repeatable) as failed, threads(2, once_only) as failed_too:
-            until(lambda: sum(node.active for node in nodes(client)) == 4)
-            until(lambda: b.shop.naps == 1)
-            a.kill()
+        with threads(2, repeatable) as failed:
+            until(lambda: in_flight(client) == 2)  # one to each, by turns, and so with the other two
+            with threads(2, once_only) as failed_too:
+                until(lambda: in_flight(client) == 4)
+                until(lambda: b.shop.naps == 1)
+                a.kill()
         assert failed == failed_too == []
         assert sorted(answers) == ["b", "b", "slept 1.0"]
         assert [error.address for error in lost] == [f"127.0.0.1:{a.port}"]
+
+
+def in_flight(client: sync.Client) -> int:
+    return sum(node.active for node in nodes(client))
 
 
 def nodes(client: sync.Client) -> list[rpcore._core.Node]:
@@ -201,8 +205,10 @@ def test_few_connections_serve_many_threads_fairly(clean: None) -> None:
         shop = client.refer(ShopSync, url=server.url, timeout=10.0)
         ends = threading.Event()
         made = [0] * 8
+        begin = threading.Barrier(8)
 
         def call(number: int) -> None:
+            begin.wait()
             while not ends.is_set():
                 shop.echo("x")
                 made[number] += 1
@@ -375,14 +381,15 @@ def test_a_peer_that_is_not_rpcore(client: sync.Client) -> None:
 
 
 def test_a_peer_that_never_greets(clean: None) -> None:
-    with RawPeer(lambda sock: sock.recv(1) and sock.recv(1000)) as peer:
-        pass
-    with RawPeer(lambda sock: sock.recv(100) and sock.recv(100)) as peer:
-        with sync.Client("memory://", connect_timeout=0.1) as client:
-            started = time.monotonic()
-            with pytest.raises(errors.ConnectError, match="no answer to the first heartbeat"):
-                client.refer(ShopSync, url=peer.url, retries=0).echo("x")
-            assert time.monotonic() - started < 1.0
+    def silent(sock: socket.socket) -> None:
+        while sock.recv(100):
+            pass
+
+    with RawPeer(silent) as peer, sync.Client("memory://", connect_timeout=0.1) as client:
+        started = time.monotonic()
+        with pytest.raises(errors.ConnectError, match="no answer to the first heartbeat"):
+            client.refer(ShopSync, url=peer.url, retries=0).echo("x")
+        assert time.monotonic() - started < 1.0
 
 
 # --- the end ------------------------------------------------------------------------------------------------
@@ -415,9 +422,8 @@ def test_an_interrupted_call_frees_everything(client: sync.Client) -> None:
             assert server.shop.nap_begun.wait(10)
             os.kill(os.getpid(), signal.SIGINT)
 
-        with threads(1, interrupt) as failures:
-            with pytest.raises(KeyboardInterrupt):
-                shop.nap(20.0)
+        with threads(1, interrupt) as failures, pytest.raises(KeyboardInterrupt):
+            shop.nap(20.0)
         assert failures == []
         assert [node.active for node in nodes(client)] == [0]
         assert shop.echo("on the same connection") == "on the same connection"
@@ -428,10 +434,16 @@ def test_no_call_leaves_a_cycle(client: sync.Client) -> None:
     with ServerProcess() as server:
         shop = client.refer(ShopSync, url=server.url, retries=0)
         quick = rpcore.bind(shop, timeout=0.002, retries=0)
+        refused = client.refer(ShopSync, url=f"dubbo://127.0.0.1:{free_port()}", retries=1)
 
         def every_ending() -> None:
             shop.echo("x")
-            for ending in (lambda: shop.refuse("x"), lambda: shop.echo(1), lambda: quick.nap(0.004)):
+            for ending in (
+                lambda: shop.refuse("x"),
+                lambda: shop.echo(1),
+                lambda: quick.nap(0.004),
+                lambda: refused.echo("x"),
+            ):
                 try:
                     ending()
                 except Exception:
@@ -442,7 +454,7 @@ def test_no_call_leaves_a_cycle(client: sync.Client) -> None:
         gc.collect()
         gc.disable()
         try:
-            for _ in range(200):
+            for _ in range(100):
                 every_ending()
             assert gc.collect() == 0
         finally:

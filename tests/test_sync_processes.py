@@ -161,11 +161,18 @@ def test_a_multiprocessing_pool_shares_a_client_made_before() -> None:
 # --- exits ------------------------------------------------------------------------------------------------
 
 
+PRELUDE = """
+import os, sys, threading
+from blocking import *
+from rpcore import sync
+"""
+
+
 def script(text: str, *options: str) -> subprocess.CompletedProcess[str]:
     """Run Python code after the imports of these tests."""
     path = os.pathsep.join([str(Path(__file__).parent), *(p for p in sys.path if p)])
     return subprocess.run(
-        [sys.executable, *options, "-c", f"import sys, threading, os, gc\nfrom blocking import *\nfrom rpcore import sync\n{text}"],
+        [sys.executable, *options, "-c", PRELUDE + text],
         capture_output=True,
         text=True,
         timeout=20,
@@ -175,7 +182,7 @@ def script(text: str, *options: str) -> subprocess.CompletedProcess[str]:
 
 FORGOTTEN = """
 client = sync.Client("memory://", application="forgetful")
-shop = client.refer(ShopSync, url=sys.argv[1] if len(sys.argv) > 1 else "{url}")
+shop = client.refer(ShopSync, url="{url}")
 print(shop.echo("hi"), flush=True)
 """
 

@@ -552,15 +552,16 @@ cdef class Call(Timer):
 
         Returns whether there was one that this call has not tried.
         """
-        cdef Node node = self.node
-        if self.caller.picker is None or self.single and self.tried is None:
+        cdef Picker picker = self.caller.picker
+        cdef list tried = [] if self.tried is None else self.tried
+        if picker is None or self.single and self.tried is None:
             return False
-        if self.tried is None:
-            self.tried = []
-        if len(self.tried) + 1 >= len(self.caller.picker.nodes):
+        tried.append(self.node)
+        if _contains(tried, picker.pick_other(tried)):
+            tried.pop()
             return False
         self.detach()
-        self.tried.append(node)
+        self.tried = tried
         self.attempt -= 1
         self.attempt_now(self.caller.engine.clock())
         return True

@@ -82,7 +82,7 @@ cdef class Connection:
 
     @property
     def active_requests(self):
-        """Requests received whose handler is suspended."""
+        """Requests received whose handler is suspended or about to start."""
         return len(self.serving)
 
     @property
@@ -352,7 +352,6 @@ cdef class Connection:
                 self._refuse_request(id, serialization, entry, error)
             return None
         request.connection = self
-        request.request = request
         request.id = <long long>id
         request.entry = entry
         request.oneway = not twoway
@@ -367,6 +366,7 @@ cdef class Connection:
             if twoway:
                 self.send_status(id, serialization, STATUS_EXHAUSTED, "limit", over.text())
             return None
+        request.request = request       # a cycle, until it ends (Worker._release)
         return request
 
     cdef Entry _find_entry(self, Reader r, const unsigned char* body):
@@ -824,7 +824,8 @@ cdef class Connection:
             call.state = WAIT_WRITE
             return 0
         left = call.attempt_deadline - now
-        ms = <long long>ceil(left * 1000.0) if left < 1e12 else 0
+        # Rounded up, but not for the last bits of a sum of times: 0.3 s are 300 ms.
+        ms = <long long>ceil(left * 1000.0 - 0.01) if left < 1e12 else 0
         if ms < 1:
             ms = 1
         w = self.begin_frame()

@@ -120,6 +120,8 @@ cdef class Engine:
         worker = Worker.__new__(Worker)
         worker.engine = self
         worker.request = request
+        request.worker = worker
+        request.connection.serving[request.id] = request     # it can be cancelled before it has begun
         worker.spawn()
         return 0
 
@@ -179,8 +181,10 @@ cdef class Engine:
             worker.spawn()
 
     def stop_workers(self):
-        """Cancel every parked worker; returns the tasks that still serve a request."""
+        """Cancel every idle worker, and have the others end with their request; returns the tasks of those."""
         cdef Worker worker
-        for worker in list(self.parked):
+        self.stopped = True
+        idle = [worker for worker in self.workers if worker.request is None]
+        for worker in idle:
             worker.task.cancel()
-        return [worker.task for worker in self.workers if not worker.parked]
+        return [worker.task for worker in self.workers if worker.request is not None]

@@ -203,7 +203,13 @@ cdef class Worker(Timer):
         while self.request is not None:
             request = self.request
             fresh = self.coroutine is None
-            if fresh and request.deadline > 0 and request.deadline <= engine.clock():
+            if fresh and error is not None:
+                # Cancelled before it began.
+                if not request.oneway and not request.cancelled:
+                    request.connection.send_status(<unsigned long long>request.id, MSGPACK, STATUS_SERVICE_ERROR,
+                                                   "cancelled", "the server was stopped before the handler was started")
+                self._release()
+            elif fresh and request.deadline > 0 and request.deadline <= engine.clock():
                 # Expired in our queue: nobody waits for it, so it is not started.
                 if not request.oneway:
                     request.connection.send_status(<unsigned long long>request.id, MSGPACK, STATUS_SERVER_TIMEOUT,
@@ -224,7 +230,7 @@ cdef class Worker(Timer):
             connection = self.feeding
             if connection is not None and self.request is None:
                 self.request = connection.next_request()
-        if len(engine.parked) >= 1024:
+        if engine.stopped or len(engine.parked) >= 1024:
             self._retire()
             raise StopIteration
         self._asyncio_future_blocking = True
@@ -327,6 +333,7 @@ cdef class Worker(Timer):
         if self.armed:
             self.engine.wheel.remove(self)
         request.entry.gauge.leave()
+        request.request = None
         self.request = None
         self.coroutine = None
         self.context = None
@@ -340,5 +347,7 @@ cdef class Worker(Timer):
     cdef int _retire(self) except -1:
         self.parked = False
         self.engine.workers.discard(self)
-        self.task = None          # the task holds us as its coroutine
+        self.task = None          # the task holds us as its coroutine,
+        self.callback = None      # and this is a method of it
+        self.callback_context = None
         return 0

@@ -2,38 +2,27 @@
 
 from __future__ import annotations
 
-import asyncio
-import copy
 import functools
-import logging
 import os
 import sys
 import threading
-import time
 import warnings
 import weakref
-from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from types import TracebackType
 from typing import Any, Self, TypeVar, Unpack, overload
 
 from rpcore import errors
 from rpcore._codec import Limits
-from rpcore._core import Call, Caller, Endpoint, Engine
-from rpcore.abc import Filter, Registry, Subscription
+from rpcore.abc import Filter, Registry
 from rpcore.filters import in_order
 from rpcore.options import OptionValues
 from rpcore.reference import Referral
-from rpcore.referring import MergedView, new_referral, open_registries
-from rpcore.sync.keeper import Keeper
-from rpcore.sync.peers import Peers
-from rpcore.transport import raised
+from rpcore.referring import new_referral, open_registries
+from rpcore.sync.peers import Settings
+from rpcore.sync.running import Running, blocking, blocking_entry
 
 T = TypeVar("T")
-
-logger = logging.getLogger("rpcore.sync")
-
-CLOSE_TIMEOUT = 5.0
-"""Seconds ``close`` waits for the registries."""
 
 FIRST_LIST = 5.0
 """Seconds ``ready()`` waits for the first provider list by default."""
@@ -83,31 +72,24 @@ class Client:
         filters: Iterable[Filter] = (),
         connect_timeout: float = 3.0,
         heartbeat: float = 60.0,
-        connections: int = 64,
+        connections: int = 256,
         idle_timeout: float = 60.0,
         limits: Limits | None = None,
     ) -> None:
-        for name, value in (
-            ("connect_timeout", connect_timeout),
-            ("heartbeat", heartbeat),
-            ("connections", connections),
-            ("idle_timeout", idle_timeout),
-        ):
-            if not value > 0:
+        self.settings = Settings(connect_timeout, heartbeat, connections, idle_timeout)
+        for name in Settings.__slots__:
+            if not getattr(self.settings, name) > 0:
+                value = getattr(self.settings, name)
                 raise errors.ConfigurationError(f"Client: option {name!r} must be above 0, not {value!r}")
         self.application = application
         self.filters = in_order(filters)
-        self.connect_timeout = connect_timeout
-        self.heartbeat = heartbeat
-        self.connections = connections
-        self.idle_timeout = idle_timeout
         self.limits = limits
         self._registry_given = registry
         self._registries = open_registries(registry)
         self._referrals: list[Referral] = []
         self._stubs: list[tuple[Referral, Any]] = []
         self._lock = threading.RLock()
-        self._running: _Running | None = None
+        self._running: Running | None = None
         self._closed = False
         _clients.add(self)
 
@@ -214,13 +196,13 @@ class Client:
 
     def _first_call(self, referral: Referral, name: str, *arguments: Any) -> Any:
         self._ensure_started()
-        return _blocking_entry(referral, name)(*arguments)
+        return blocking_entry(referral, name)(*arguments)
 
     def _arm(self, referral: Referral, stub: Any) -> None:
         """From now on the stub's methods call the engine directly."""
         assert referral.spec is not None
         for method in referral.spec.methods:
-            setattr(stub, f"_rpc_{method.name}", _blocking_entry(referral, method.name))
+            setattr(stub, f"_rpc_{method.name}", blocking_entry(referral, method.name))
 
     def _disarm(self) -> None:
         for referral, stub in self._stubs:
@@ -247,13 +229,13 @@ class Client:
         if self._closed:
             raise errors.LocalProtocolError("this client was closed")
 
-    def _ensure_started(self) -> _Running:
+    def _ensure_started(self) -> Running:
         """Started, and every reference with it; does not wait for the registry."""
         with self._lock:
             self._require_open()
             running = self._running
             if running is None:
-                running = _Running(self)
+                running = Running(self.application, self._registries, self._registry_given, self.settings, self.limits)
                 try:
                     for referral in self._referrals:
                         running.add(referral)
@@ -288,7 +270,7 @@ class Client:
         if running is not None:
             self._stop(running)
 
-    def _stop(self, running: _Running) -> None:
+    def _stop(self, running: Running) -> None:
         with self._lock:
             if self._running is not running:
                 return
@@ -342,217 +324,4 @@ class GenericService:
         """Call ``method`` (its wire name) with positional arguments and return the answer."""
         running = self._client._ensure_started()
         entry = running.generic(self._referral, method, len(arguments))
-        return _blocking(entry)(*arguments)
-
-
-class _Running:
-    """What a client has once it is started: thread, engine, connections, subscriptions.
-
-    Refers to nothing of the client, so that a client nobody uses any more is collected, and says that it was forgotten.
-    """
-
-    def __init__(self, client: Client) -> None:
-        self.keeper = Keeper(f"rpcore {client.application}".rstrip())
-        self.engine = Engine(clock=time.monotonic, arm=None, block=self.block)
-        self.registries = client._registries
-        self._registry_given = client._registry_given
-        self._changed = threading.Condition()
-        self._failure: Exception | None = None
-        self._closed = False
-        self._referrals: list[Referral] = []
-        self._starting: asyncio.Task[None] | None = None  # of the registries
-        self._subscribing: set[asyncio.Task[None]] = set()
-        self._subscriptions: list[Subscription] = []
-        self._generic: dict[tuple[Referral, str, int], Any] = {}
-        self.peers = self.keeper.call(
-            functools.partial(
-                Peers,
-                self.keeper,
-                self.engine,
-                connect_timeout=client.connect_timeout,
-                heartbeat=client.heartbeat,
-                connections=client.connections,
-                idle_timeout=client.idle_timeout,
-                limits=client.limits,
-                usable_changed=self._usable_changed,
-            )
-        )
-
-    # --- references ----------------------------------------------------------------------------------
-
-    def add(self, referral: Referral) -> None:
-        """Start ``referral``; the registry's answer comes later."""
-        self.keeper.call(self._add, referral)
-
-    def _add(self, referral: Referral) -> None:
-        self.peers.limits = raised(self.peers.limits, referral.payload)
-        referral.on_change = self._notify
-        self._referrals.append(referral)
-        loop = self.keeper.loop
-        referral.start(self.engine, self.peers.acquire, self.peers.release, loop.call_later)
-        if not referral.urls:
-            if self._starting is None:
-                self._starting = loop.create_task(self._start_registries(), name="rpcore registries")
-            task = loop.create_task(self._subscribe(referral), name=f"rpcore subscribe {referral.key}")
-            self._subscribing.add(task)
-
-    async def _start_registries(self) -> None:
-        for registry in self.registries:
-            await registry.start()
-
-    async def _subscribe(self, referral: Referral) -> None:
-        assert self._starting is not None
-        view = MergedView(referral, len(self.registries))
-        try:
-            await asyncio.shield(self._starting)
-            for index, registry in enumerate(self.registries):
-                update = functools.partial(view.update, index)
-                self._subscriptions.append(await registry.subscribe(referral.key, update))
-        except Exception as error:
-            self._failure = error
-        finally:
-            task = asyncio.current_task()
-            assert task is not None
-            self._subscribing.discard(task)
-            self._notify()
-
-    def _usable_changed(self, endpoint: Endpoint) -> None:
-        for referral in self._referrals:
-            if referral.directory is not None:
-                referral.directory.availability_changed(endpoint)
-
-    def generic(self, referral: Referral, method: str, arity: int) -> Any:
-        """The entry of an untyped method, made in the housekeeping thread, which walks the list of callers."""
-        key = referral, method, arity
-        entry = self._generic.get(key)
-        if entry is None:
-            entry = self._generic[key] = self.keeper.call(referral.generic, method, arity)
-        return entry
-
-    # --- waiting -------------------------------------------------------------------------------------
-
-    def _notify(self) -> None:
-        with self._changed:
-            self._changed.notify_all()
-
-    def block(self, call: Call) -> None:
-        """Wait where a call waits for something else than a provider: the first list, or its next attempt."""
-        seconds = call.until - time.monotonic()
-        if not call.waits_for_list:
-            if seconds > 0:
-                time.sleep(seconds)
-            call.expire()
-            return
-        reference = call.reference
-        with self._changed:
-            self._changed.wait_for(lambda: reference.known or self._failure or self._closed, max(seconds, 0.0))
-        if reference.known:
-            call.go_on()
-        elif self._closed:
-            call.fail(errors.LocalProtocolError("this client was closed"))
-        elif self._failure is not None:
-            call.fail(_fresh(self._failure))
-        else:
-            call.expire()
-
-    def wait_for_registries(self) -> None:
-        """Until every subscription has been made.
-
-        Raises:
-            ConfigurationError: the registry cannot be used.
-        """
-        with self._changed:
-            self._changed.wait_for(lambda: self._failure or self._closed or not self._subscribing)
-        if self._failure is not None:
-            raise _fresh(self._failure)
-
-    def wait_for_providers(self, referrals: Iterable[Referral], timeout: float) -> list[Referral]:
-        """Until all ``referrals`` have a provider; returns those that have none after ``timeout`` seconds."""
-
-        def missing() -> list[Referral]:
-            return [r for r in referrals if r.check and not (r.snapshot and r.snapshot.nodes)]
-
-        with self._changed:
-            self._changed.wait_for(lambda: self._failure or self._closed or not missing(), timeout)
-        if self._failure is not None:
-            raise _fresh(self._failure)
-        return missing()
-
-    # --- the end -------------------------------------------------------------------------------------
-
-    def close(self, *, wait: bool = True) -> None:
-        """Close connections and registries, end the thread; calls in flight fail as maybe executed."""
-        self._closed = True
-        self._notify()
-        if not wait:
-            self.keeper.soon(self._close_later)
-            return
-        try:
-            self.keeper.run(self._close(), CLOSE_TIMEOUT)
-        except TimeoutError:
-            logger.warning("the registries did not close within %g s", CLOSE_TIMEOUT)
-        self.keeper.stop()
-
-    def _close_later(self) -> None:
-        self._closing = asyncio.create_task(self._close())
-        self._closing.add_done_callback(lambda _: self.keeper.stop(wait=False))
-
-    async def _close(self) -> None:
-        self.peers.close("the client was closed")
-        for subscription in self._subscriptions:
-            subscription.close()
-        for referral in self._referrals:
-            referral.close()
-        for registry in self.registries:
-            if registry is not self._registry_given:
-                await registry.aclose()
-
-    def let_go(self) -> None:
-        """In a forked child: without a word to anybody, drop what is the parent's."""
-        self.peers.let_go()
-        self.keeper.let_go()
-        # Kept for ever, because objects of a loop that is not ours to close would complain when collected.
-        _of_the_parent.append(self)
-
-
-_of_the_parent: list[_Running] = []
-
-
-def _blocking_entry(referral: Referral, name: str) -> Callable[..., Any]:
-    return _blocking(referral.entry(name))
-
-
-def _blocking(entry: Callable[..., Any]) -> Callable[..., Any]:
-    """What a method calls: the engine itself, or the filters driven by hand."""
-    return entry.run if isinstance(entry, Caller) else functools.partial(_drive, entry)
-
-
-def _drive(entry: Callable[..., Coroutine[Any, Any, Any]], *arguments: Any) -> Any:
-    """Run a chain of filters in this thread: its innermost part blocks, so it ends in the first step."""
-    coroutine = entry(*arguments)
-    try:
-        coroutine.send(None)
-    except StopIteration as done:
-        return done.value
-    where = " -> ".join(_waiting(coroutine)[1:])
-    coroutine.close()
-    raise errors.LocalProtocolError(
-        f"{where} waited for something that needs an event loop; with rpcore.sync.Client a filter may await "
-        f"nothing but call_next(invocation)"
-    )
-
-
-def _waiting(coroutine: Any) -> list[str]:
-    """The names of the coroutines that wait for each other, the outermost first."""
-    names = []
-    while (code := getattr(coroutine, "cr_code", None)) is not None:
-        names.append(f"{code.co_qualname}()")
-        coroutine = coroutine.cr_await
-    return names
-
-
-def _fresh(error: Exception) -> Exception:
-    """A copy to raise: one error object must not collect the tracebacks of many threads."""
-    again = copy.copy(error)
-    again.__cause__ = error.__cause__
-    return again
+        return blocking(entry)(*arguments)

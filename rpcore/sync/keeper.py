@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import concurrent.futures
-import contextlib
 import os
 import selectors
 import threading
@@ -49,23 +48,19 @@ class Keeper:
     def call(self, function: Callable[..., T], *args: Any) -> T:
         """Call ``function`` in the thread and wait for its result."""
         result: concurrent.futures.Future[T] = concurrent.futures.Future()
-
-        def callback(result: concurrent.futures.Future[T]) -> None:
-            try:
-                result.set_result(function(*args))
-            except BaseException as error:
-                result.set_exception(error)
-
-        self.loop.call_soon_threadsafe(callback, result)
+        self.loop.call_soon_threadsafe(_fulfil, result, function, args)
         try:
             return result.result()
         finally:
             del result  # or an exception in it would refer to us, and we to it
 
-    def soon(self, function: Callable[..., object], *args: Any) -> None:
-        """Have ``function`` called in the thread; after ``stop`` do nothing."""
-        with contextlib.suppress(RuntimeError):
+    def soon(self, function: Callable[..., object], *args: Any) -> bool:
+        """Have ``function`` called in the thread. Returns False, and nothing happens, after its end."""
+        try:
             self.loop.call_soon_threadsafe(function, *args)
+        except RuntimeError:
+            return False
+        return True
 
     def stop(self, *, wait: bool = True) -> None:
         """End the thread; its tasks are cancelled."""
@@ -82,6 +77,13 @@ class Keeper:
             null = os.open(os.devnull, os.O_RDWR)
             os.dup2(null, fileno())
             os.close(null)
+
+
+def _fulfil(result: concurrent.futures.Future[T], function: Callable[..., T], args: tuple[Any, ...]) -> None:
+    try:
+        result.set_result(function(*args))
+    except BaseException as error:
+        result.set_exception(error)
 
 
 class _Loop(asyncio.SelectorEventLoop):

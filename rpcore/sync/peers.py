@@ -15,17 +15,17 @@ import asyncio
 import contextlib
 import logging
 import random
-import select
 import socket
 import threading
 import time
 from collections.abc import Callable
-from typing import Any
+from dataclasses import dataclass
 
 from rpcore import _core, errors
 from rpcore._codec import Limits
 from rpcore.sync.keeper import Keeper
-from rpcore.transport import RECONNECT_FIRST, RECONNECT_LAST, parse_address
+from rpcore.sync.sockets import connect, connect_on_loop, readable, readable_now
+from rpcore.transport import RECONNECT_FIRST, RECONNECT_LAST
 
 logger = logging.getLogger("rpcore.sync")
 
@@ -34,6 +34,23 @@ clock = time.monotonic
 TICK = 0.5
 """Seconds between two looks at the idle lines, at most: how late a provider's end is noticed while nobody calls
 it. A call looks at its line anyway."""
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Of the connections of one client.
+
+    Attributes:
+        connect_timeout: seconds for connecting and the first heartbeat's answer.
+        heartbeat: seconds of silence after which a heartbeat is sent; three times that closes.
+        connections: most lines of one peer.
+        idle_timeout: seconds after which an unused line is closed, except the last one of its peer.
+    """
+
+    connect_timeout: float
+    heartbeat: float
+    connections: int
+    idle_timeout: float
 
 
 class Line(_core.Line):
@@ -115,7 +132,7 @@ class Peer(_core.Peer):
         self.lines: set[Line] = set()
         self._peers = pool
         self._dialling = 0
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()  # a signal handler may make a call while its thread holds it
 
     def __repr__(self) -> str:
         return (
@@ -131,22 +148,23 @@ class Peer(_core.Peer):
         Returns None when there is none for it; the call has then gone on: to another provider, or its attempt
         has failed.
         """
-        if not self.usable and call.elsewhere():
-            return None
         while not self.retired:
+            if not self.usable and call.elsewhere():
+                return None
             line = self._reserve(call.until)
             if line is None:
-                break
-            if line is DIAL:
+                text = f"{self.address}: all {self.wanted} connections stayed in use (option: connections)"
+                call.fail(errors.LimitExceeded(text, address=self.address))
+                return None
+            if line is not DIAL:
+                if line.look():
+                    return line
+                self.check_in(line)
+            elif self.retired:
+                self._dialled(None)
+            else:
                 return self._dial_for(call)
-            if line.look():
-                return line
-            self.check_in(line)
-        else:
-            call.fail(errors.ConnectError(f"{self.address}: {self._peers.gone}", address=self.address))
-            return None
-        text = f"{self.address}: all {self.wanted} connections stayed in use (option: connections)"
-        call.fail(errors.LimitExceeded(text, address=self.address))
+        call.fail(errors.ConnectError(f"{self.address}: {self._peers.gone}", address=self.address))
         return None
 
     def _reserve(self, until: float) -> Line | None:
@@ -156,32 +174,21 @@ class Peer(_core.Peer):
             self.queue.append(waiter)
         try:
             self.serve_queue()
-            if waiter.wait(max(until - clock(), 0.0)):
-                return waiter.line
+            waiter.wait(max(until - clock(), 0.0))
         except BaseException:  # KeyboardInterrupt: what we were given meanwhile is not ours
-            if not self._leave_queue(waiter):
-                self._unreserve(waiter)
+            self._leave_queue(waiter)
+            if waiter.line is DIAL:
+                self._dialled(None)
+            elif waiter.line is not None:
+                self.check_in(waiter.line)
             raise
-        if self._leave_queue(waiter):
-            return None
-        waiter.wait(STEP_ASIDE)
+        self._leave_queue(waiter)
         return waiter.line
 
-    def _leave_queue(self, waiter: _Waiter) -> bool:
-        """Whether it still stood there; else it has been given something."""
-        with self._lock:
-            try:
-                self.queue.remove(waiter)
-            except ValueError:
-                return False
-        return True
-
-    def _unreserve(self, waiter: _Waiter) -> None:
-        waiter.wait(STEP_ASIDE)
-        if waiter.line is DIAL:
-            self._dialled(None)
-        elif waiter.line is not None:
-            self.check_in(waiter.line)
+    def _leave_queue(self, waiter: _Waiter) -> None:
+        """Afterwards it has what it was given, or will never be given anything."""
+        with self._lock, contextlib.suppress(ValueError):
+            self.queue.remove(waiter)
 
     def serve_queue(self) -> None:
         """Give the threads that wait what there is: idle lines, or the right to connect."""
@@ -195,8 +202,7 @@ class Peer(_core.Peer):
                         return
                     self._dialling += 1
                     line = DIAL
-                waiter = self.queue.popleft()
-            waiter.give(line)
+                self.queue.popleft().give(line)
 
     def check_in(self, line: Line) -> None:
         """Take back a line that is not simply idle now."""
@@ -214,7 +220,7 @@ class Peer(_core.Peer):
 
     def _dial_for(self, call: _core.Call) -> Line | None:
         started = clock()
-        seconds = min(call.until - started, self._peers.connect_timeout)
+        seconds = min(call.until - started, self._peers.settings.connect_timeout)
         try:
             line = self._dial(started + seconds)
         except OSError as error:
@@ -225,10 +231,13 @@ class Peer(_core.Peer):
             self._dialled(None)
             raise
         self._dialled(line)
+        if not line.connection.usable and call.elsewhere():
+            self.check_in(line)  # it greeted us with READONLY
+            return None
         return line
 
     def _dial(self, until: float) -> Line:
-        sock = _connect(self.address, until - clock())
+        sock = connect(self.address, until)
         line = Line(self, sock, self._peers.limits)
         try:
             line.connection.hello()
@@ -271,9 +280,9 @@ class Peer(_core.Peer):
     async def reconnect(self) -> None:
         """Connect in the background: on success the peer is usable again."""
         started = clock()
-        async with asyncio.timeout(self._peers.connect_timeout):
+        async with asyncio.timeout(self._peers.settings.connect_timeout):
             try:
-                sock = await _connect_on_loop(self.address)
+                sock = await connect_on_loop(self.address)
             except OSError as error:
                 raise _refusal(self.address, error, started) from error
             line = Line(self, sock, self._peers.limits)
@@ -281,7 +290,7 @@ class Peer(_core.Peer):
                 line.connection.hello()
                 line.look()
                 while not line.greeted():
-                    await _readable(line.fd)
+                    await readable(line.fd)
                     line.look()
             except BaseException:
                 line.close("not connected")
@@ -313,19 +322,19 @@ class Peer(_core.Peer):
 
     def tend(self, now: float) -> None:
         """Look at the idle lines: read what came, send heartbeats, close what was unused for long."""
-        readable = _readable_now(self.idle)
+        news = readable_now([line.fd for line in self.idle])
         for line in list(self.idle):
             connection = line.connection
-            spare = now - line.used > self._peers.idle_timeout and len(self.lines) > 1
-            silent = now - min(connection.last_read, connection.last_write) >= self._peers.heartbeat
-            if not (spare or silent or line.fd in readable) or not _take(self.idle, line):
+            spare = now - line.used > self._peers.settings.idle_timeout and len(self.lines) > 1
+            silent = now - min(connection.last_read, connection.last_write) >= self._peers.settings.heartbeat
+            if not (spare or silent or line.fd in news) or not _take(self.idle, line):
                 continue
             if spare:
                 line.ended = "not used for long"
                 line.close(line.ended)
                 continue
             line.look()
-            connection.check(now, self._peers.heartbeat, 3 * self._peers.heartbeat)
+            connection.check(now, self._peers.settings.heartbeat, 3 * self._peers.settings.heartbeat)
             if line.look() and not self.queue and not self.retired:
                 self.idle.insert(0, line)  # behind those that calls use
                 self.serve_queue()
@@ -357,10 +366,7 @@ class Peers:
     Args:
         keeper: that thread.
         engine: the client's.
-        connect_timeout: seconds for connecting and the first heartbeat's answer.
-        heartbeat: seconds of silence after which a heartbeat is sent; three times that closes.
-        connections: most lines of one peer.
-        idle_timeout: seconds after which an unused line is closed, except the last one of its peer.
+        settings: see there.
         limits: of received and sent frames.
         usable_changed: told, in the housekeeping thread, a peer that balancers must avoid or may use again.
     """
@@ -369,20 +375,13 @@ class Peers:
         self,
         keeper: Keeper,
         engine: _core.Engine,
-        *,
-        connect_timeout: float,
-        heartbeat: float,
-        connections: int,
-        idle_timeout: float,
+        settings: Settings,
         limits: Limits | None,
         usable_changed: Callable[[_core.Endpoint], None],
     ) -> None:
         self.keeper = keeper
         self.engine = engine
-        self.connect_timeout = connect_timeout
-        self.heartbeat = heartbeat
-        self.connections = connections
-        self.idle_timeout = idle_timeout
+        self.settings = settings
         self.limits = limits
         self.gone = "no longer a provider"
         self._tell = usable_changed
@@ -398,7 +397,7 @@ class Peers:
     def acquire(self, address: str, connections: int) -> Peer:
         """The peer at ``address``; each ``acquire`` is matched by a ``release``."""
         peer = self._by_address.get(address)
-        wanted = max(connections, self.connections)
+        wanted = max(connections, self.settings.connections)
         if peer is None:
             peer = self._by_address[address] = Peer(address, self.engine, self, wanted=wanted)
         peer.wanted = max(peer.wanted, wanted)
@@ -433,7 +432,8 @@ class Peers:
 
     def watch(self, line: Line) -> None:
         """Look after an open line that no call may use."""
-        self.keeper.soon(self._watch, line)
+        if not self.keeper.soon(self._watch, line):
+            line.close(self.gone)
 
     def probe(self, peer: Peer) -> None:
         """Try to connect until it works, with growing, jittered pauses."""
@@ -482,21 +482,17 @@ class Peers:
             del self._probes[peer]
 
     def _tick_later(self) -> None:
-        interval = max(min(self.heartbeat / 3, self.idle_timeout / 3, TICK), 0.02)
+        interval = max(min(self.settings.heartbeat / 3, self.settings.idle_timeout / 3, TICK), 0.02)
         self._tick = self.keeper.loop.call_later(interval, self._tend_all)
 
     def _tend_all(self) -> None:
+        self._tick_later()
         now = clock()
         for peer in list(self._by_address.values()):
             peer.tend(now)
         for line in list(self._watched):
-            line.connection.check(now, self.heartbeat, 3 * self.heartbeat)
+            line.connection.check(now, self.settings.heartbeat, 3 * self.settings.heartbeat)
             line.look()
-        self._tick_later()
-
-
-STEP_ASIDE = 1.0
-"""Seconds within which a thread that is giving something to another one has done so."""
 
 
 class _Waiter:
@@ -509,9 +505,9 @@ class _Waiter:
         self._given = threading.Lock()
         self._given.acquire()
 
-    def wait(self, seconds: float) -> bool:
-        """Whether something was given within so many seconds."""
-        return self._given.acquire(timeout=min(seconds, threading.TIMEOUT_MAX))
+    def wait(self, seconds: float) -> None:
+        """Until something is given, or so many seconds have passed."""
+        self._given.acquire(timeout=min(seconds, threading.TIMEOUT_MAX))
 
     def give(self, line: Line) -> None:
         self.line = line
@@ -536,80 +532,6 @@ def _take(idle: list[Line], line: Line) -> bool:
     except ValueError:
         return False
     return True
-
-
-def _readable_now(idle: list[Line]) -> set[int]:
-    """Descriptors with something to read. A line may be taken by a call meanwhile, even closed: then it is no harm."""
-    poll = select.poll()
-    for line in list(idle):
-        if line.fd >= 0:
-            poll.register(line.fd, select.POLLIN)
-    return {fd for fd, _ in poll.poll(0)}
-
-
-def _tune(sock: socket.socket) -> None:
-    if sock.family in (socket.AF_INET, socket.AF_INET6):
-        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-
-
-def _connect(address: str, seconds: float) -> socket.socket:
-    host, port = parse_address(address)
-    if seconds <= 0:
-        raise TimeoutError("no time is left to connect")
-    if host.startswith("unix:"):
-        sock = socket.socket(socket.AF_UNIX)
-        try:
-            sock.settimeout(seconds)
-            sock.connect(host[5:])
-        except BaseException:
-            sock.close()
-            raise
-    else:
-        sock = socket.create_connection((host, port), seconds)
-    sock.settimeout(None)
-    _tune(sock)
-    return sock
-
-
-async def _connect_on_loop(address: str) -> socket.socket:
-    loop = asyncio.get_running_loop()
-    host, port = parse_address(address)
-    if host.startswith("unix:"):
-        return await _connect_one(loop, socket.AF_UNIX, host[5:])
-    try:
-        infos = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_NUMERICHOST)
-    except socket.gaierror:
-        infos = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    failure: OSError = OSError(f"{host} has no address")
-    for family, _, _, _, where in infos:
-        try:
-            return await _connect_one(loop, family, where)
-        except OSError as error:
-            failure = error
-    raise failure
-
-
-async def _connect_one(loop: asyncio.AbstractEventLoop, family: int, where: Any) -> socket.socket:
-    sock = socket.socket(family, socket.SOCK_STREAM)
-    try:
-        sock.setblocking(False)
-        await loop.sock_connect(sock, where)
-        _tune(sock)
-    except BaseException:
-        sock.close()
-        raise
-    return sock
-
-
-async def _readable(fd: int) -> None:
-    loop = asyncio.get_running_loop()
-    readable = asyncio.Event()
-    loop.add_reader(fd, readable.set)
-    try:
-        await readable.wait()
-    finally:
-        loop.remove_reader(fd)
 
 
 def _refusal(address: str, cause: OSError, started: float) -> errors.ConnectError:
