@@ -82,7 +82,7 @@ cdef class Connection:
 
     @property
     def active_requests(self):
-        """Requests received whose handler is suspended."""
+        """Requests received whose handler is suspended or about to start."""
         return len(self.serving)
 
     @property

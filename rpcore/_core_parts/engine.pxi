@@ -120,6 +120,8 @@ cdef class Engine:
         worker = Worker.__new__(Worker)
         worker.engine = self
         worker.request = request
+        request.worker = worker
+        request.connection.serving[request.id] = request     # it can be cancelled before it has begun
         worker.spawn()
         return 0
 

@@ -203,7 +203,13 @@ cdef class Worker(Timer):
         while self.request is not None:
             request = self.request
             fresh = self.coroutine is None
-            if fresh and request.deadline > 0 and request.deadline <= engine.clock():
+            if fresh and error is not None:
+                # Cancelled before it began.
+                if not request.oneway and not request.cancelled:
+                    request.connection.send_status(<unsigned long long>request.id, MSGPACK, STATUS_SERVICE_ERROR,
+                                                   "cancelled", "the server was stopped before the handler was started")
+                self._release()
+            elif fresh and request.deadline > 0 and request.deadline <= engine.clock():
                 # Expired in our queue: nobody waits for it, so it is not started.
                 if not request.oneway:
                     request.connection.send_status(<unsigned long long>request.id, MSGPACK, STATUS_SERVER_TIMEOUT,
@@ -341,5 +347,7 @@ cdef class Worker(Timer):
     cdef int _retire(self) except -1:
         self.parked = False
         self.engine.workers.discard(self)
-        self.task = None          # the task holds us as its coroutine
+        self.task = None          # the task holds us as its coroutine,
+        self.callback = None      # and this is a method of it
+        self.callback_context = None
         return 0
