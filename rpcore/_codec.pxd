@@ -65,6 +65,7 @@ cdef class ArgsPlan:
     cdef readonly tuple defaults        # per parameter a value, or REQUIRED
     cdef Py_ssize_t required            # leading parameters that must be sent
 
+    cdef int wrong_number(self, error, Py_ssize_t got) except -1
     cdef int encode_args(self, Writer w, tuple args) except -1
     cdef tuple decode_args(self, Reader r)
 

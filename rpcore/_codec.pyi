@@ -125,6 +125,10 @@ class TextPlan(Plan):
     ) -> None: ...
 
 @final
+class UuidPlan(Plan):
+    def __init__(self, cls: type) -> None: ...
+
+@final
 class DatetimePlan(Plan): ...
 
 @final
@@ -150,7 +154,7 @@ class DictPlan(Plan):
 @final
 class EnumPlan(Plan):
     def __init__(
-        self, cls: type, base: Plan, by_wire: dict[tuple[type, Any], Any], *, by_name: bool, open: bool
+        self, cls: type, base: Plan, by_wire: Sequence[tuple[Any, Any]], *, by_name: bool, open: bool
     ) -> None: ...
 
 @final
@@ -201,4 +205,3 @@ class RootPlan(Plan):
 
 def format_duration(value: Any) -> str: ...
 def parse_duration(timedelta: Any, text: str) -> Any: ...
-def parse_uuid(UUID: Any, text: str) -> Any: ...

@@ -184,7 +184,7 @@ _NAMED: Mapping[tuple[str, str], Callable[[Any], _Node]] = types.MappingProxyTyp
             cls, _codec.format_duration, lambda text: _codec.parse_duration(cls, text)
         ),
         ("decimal", "Decimal"): lambda cls: _text(cls, str, cls),
-        ("uuid", "UUID"): lambda cls: _text(cls, str, lambda text: _codec.parse_uuid(cls, text)),
+        ("uuid", "UUID"): lambda cls: _Node(_codec.UuidPlan(cls), (cls,), frozenset({_STR})),
     }
 )
 
@@ -308,7 +308,7 @@ class _Compiler:
         plan = _codec.EnumPlan(
             cls,
             _SCALARS[int].plan if flags else base,
-            {(type(wire), wire): members[name] for name, wire in wires.items()},
+            [(wire, members[name]) for name, wire in wires.items()],
             by_name=by_name,
             open=flags or "_missing_" in own,
         )

@@ -1,8 +1,9 @@
 # Records: a map by field name on both sides.
 #
-# Encoding writes each key as bytes made beforehand (header and name) and walks the fields in order. Decoding expects the fields in that
-# order: one comparison with the expected key's bytes takes the place of a look-up. Other orders, unknown fields and missing ones go the
-# slower way. The values are collected in a C array first, and then made into an object in one of four ways (see Build).
+# Encoding writes each key as bytes made beforehand (header and name) and walks the fields in order. Decoding expects
+# the fields in that order: one comparison with the expected key's bytes takes the place of a look-up. Other orders,
+# unknown fields and missing ones go the slower way. The values are collected in a C array first, and then made into an
+# object in one of four ways (see Build).
 
 from cpython.object cimport PyTypeObject
 
@@ -109,8 +110,8 @@ cdef class RecordPlan(Plan):
         """Give the record its fields; called once.
 
         Args:
-            fields: tuples (name, wire name, plan, default, descriptor). The default is a value, ``Factory``, ``REQUIRED`` or
-                ``OMIT``; the descriptor is what the class has under the name, or None.
+            fields: tuples (name, wire name, plan, default, descriptor). The default is a value, ``Factory``,
+                ``REQUIRED`` or ``OMIT``; the descriptor is what the class has under the name, or None.
             build: ``"new"``, ``"call"``, ``"dict"`` or ``"tuple"``.
             post_init: method to call afterwards, with ``build="new"``.
             positional, keywords: how the fields are passed, with ``build="call"``. Only keywords may have ``OMIT``.
@@ -300,7 +301,7 @@ cdef class RecordPlan(Plan):
         r.p += n
         for i in range(self.count):
             size = self.fields[i].key_size
-            if size > n and size - n <= 5 and rp_equal(p, self.fields[i].key + size - n, n) and size == n + str_header_size(n):
+            if size == n + str_header_size(n) and rp_equal(p, self.fields[i].key + size - n, n):
                 return i
         return UNKNOWN
 
@@ -383,8 +384,12 @@ cdef class RecordPlan(Plan):
         return out
 
     cdef object make_tuple(self, PyObject** values):
+        cdef object out = rp_new_tuple(self.cls, self.count)
         cdef Py_ssize_t i
-        return tuple.__new__(self.cls, [<object>values[i] for i in range(self.count)])
+        for i in range(self.count):
+            PyTuple_SET_ITEM(out, i, values[i])
+            values[i] = NULL
+        return out
 
     cdef int broken(self, object error) except -1:
         """The class itself refused the values."""

@@ -33,45 +33,36 @@ cdef class UnionPlan(Plan):
             values (see ``KINDS``) it decodes. No two members share a kind.
     """
 
-    cdef list plans
-    cdef list types
-    cdef dict by_type
-    cdef signed char by_token[256]
+    cdef list types             # every type of every member
+    cdef list plans             # for each of the types
+    cdef PyObject* by_kind[10]  # a borrowed Plan, or NULL
     cdef str text
 
     def __init__(self, *members):
-        cdef int t, i
-        self.plans = []
-        self.types = []
-        self.by_type = {}
-        for t in range(256):
-            self.by_token[t] = -1
-        for i, (types, plan, kinds) in enumerate(members):
-            self.plans.append(plan)
-            for cls in types:
-                self.types.append((cls, plan))
-                self.by_type.setdefault(cls, plan)
-            for t in range(256):
-                if KINDS[<int>kind_of(<unsigned char>t)] in kinds:
-                    self.by_token[t] = i
-        self.text = " | ".join([(<Plan>plan).describe() for plan in self.plans])
+        self.types = [cls for types, _, _ in members for cls in types]
+        self.plans = [plan for types, plan, _ in members for _ in types]
+        for _, plan, kinds in members:
+            for name in kinds:
+                self.by_kind[<int>KINDS.index(name)] = <PyObject*>(<Plan?>plan)
+        self.text = " | ".join([(<Plan>plan).describe() for _, plan, _ in members])
 
     cdef int encode(self, Writer w, object value) except -1:
-        cdef PyObject* found = PyDict_GetItemWithError(self.by_type, type(value))
-        if found != NULL:
-            return (<Plan>found).encode(w, value)
-        for cls, plan in self.types:
-            if isinstance(value, cls) and not (cls is int and type(value) is bool):
-                return (<Plan>plan).encode(w, value)
+        cdef Py_ssize_t i
+        for i in range(PyList_GET_SIZE(self.types)):
+            if <PyObject*>Py_TYPE(value) == PyList_GET_ITEM(self.types, i):
+                return (<Plan>PyList_GET_ITEM(self.plans, i)).encode(w, value)
+        for i in range(PyList_GET_SIZE(self.types)):
+            if isinstance(value, self.types[i]) and not (self.types[i] is int and type(value) is bool):
+                return (<Plan>PyList_GET_ITEM(self.plans, i)).encode(w, value)
         return refuse(self.text, value)
 
     cdef object decode(self, Reader r):
-        cdef int i = -1
+        cdef PyObject* plan = NULL
         if r.p < r.end:
-            i = self.by_token[r.p[0]]
-        if i < 0:
+            plan = self.by_kind[<int>kind_of(r.p[0])]
+        if plan == NULL:
             mismatch(r, self.text)
-        return (<Plan>self.plans[i]).decode(r)
+        return (<Plan>plan).decode(r)
 
     cdef str describe(self):
         return self.text
@@ -79,7 +70,7 @@ cdef class UnionPlan(Plan):
 
 @cython.final
 cdef class RecordUnionPlan(Plan):
-    """Several record types, told apart by one entry of the map: ``"@type"``, written first, or a Literal field they all have.
+    """Several record types, told apart by one entry of the map: ``"@type"``, written first, or a shared Literal field.
 
     Args:
         key: wire name of that entry.
