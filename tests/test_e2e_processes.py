@@ -41,12 +41,15 @@ class Load:
         wanted = self.answers.total() + calls
         await until(lambda: self.answers.total() >= wanted)
 
+    async def stop(self) -> None:
+        self._running = False
+        await asyncio.gather(*self._tasks)
+
     async def __aenter__(self) -> Load:
         return self
 
     async def __aexit__(self, *exc: object) -> None:
-        self._running = False
-        await asyncio.gather(*self._tasks)
+        await self.stop()
 
 
 @contextlib.asynccontextmanager
@@ -116,23 +119,15 @@ def test_a_rolling_restart_loses_no_call_whatever_the_method(run: Run, tmp_path:
             Load(stub, "once") as load,
         ):
             await load.more(100)
-            for each in old:
-                async with contextlib.AsyncExitStack() as stack:
-                    fresh = await stack.enter_async_context(Provider("providers:serve", f"file://{tmp_path}"))
-                    await until(lambda fresh=fresh: load.answers[fresh.process.pid])
+            async with providers(tmp_path, 2) as fresh:
+                for each in old:
                     each.stop()
                     assert await each.ended() == 0
                     await load.more(100)
-                    if each is old[0]:
-                        fresh.stop()
-                        assert await fresh.ended() == 0
-                        await load.more(100)
-                    else:
-                        load.answers.clear()
-                        await load.more(50)
-                        assert set(load.answers) == {fresh.process.pid}
-                        load._running = False
-                        await asyncio.gather(*load._tasks)
+                load.answers.clear()
+                await load.more(100)
+                assert set(load.answers) == {each.process.pid for each in fresh}
+                await load.stop()
         assert load.failures == []
 
     run(main())
