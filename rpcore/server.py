@@ -126,7 +126,10 @@ class Server:
         self._stopping = False
 
     def __repr__(self) -> str:
-        state = "stopping" if self._stopping else "serving" if self._listener is not None else "not started"
+        if self._listener is None:
+            state = "stopped" if self._stopping else "not started"
+        else:
+            state = "stopping" if self._stopping else "serving"
         services = ", ".join(str(export.key) for export in self._exports)
         return f"<Server {self.application or '(no name)'} {state} {self.address} services=[{services}]>"
 

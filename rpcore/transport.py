@@ -310,12 +310,14 @@ class Pool:
                     await self._loop.create_connection(lambda: protocol, host, port)
                 connection.hello()
                 await hello
+                if connection.closed:
+                    raise errors.ConnectError(str(connection.close_reason), address=address)
                 if not connection.peer_rpcore:
                     raise errors.ConnectError(
                         f"{address}: the peer is not rpcore and speaks another serialization than msgpack",
                         address=address,
                     )
-        except (OSError, TimeoutError) as error:
+        except Exception as error:  # not only OSError: a host name that cannot be encoded is a UnicodeError
             protocol.abort()
             self._dial_failed(endpoint, error, time.monotonic() - started)
         except asyncio.CancelledError:
@@ -479,8 +481,7 @@ class Listener:
         try:
             if host.startswith("unix:"):
                 path = host[5:]
-                _remove_stale_socket(path)
-                server = await self._loop.create_unix_server(self._accepted, path, backlog=backlog)
+                server = await self._loop.create_unix_server(self._accepted, sock=_bind_unix(path), backlog=backlog)
                 self._unix_paths.append((path, os.stat(path).st_ino))
             else:
                 sock = _listening_socket(host, port, backlog)
@@ -663,6 +664,19 @@ def _peer_name(transport: asyncio.Transport) -> str:
             return f"{name[0][7:]}:{name[1]}"
         return f"[{name[0]}]:{name[1]}" if ":" in name[0] else f"{name[0]}:{name[1]}"
     return f"unix:{transport.get_extra_info('sockname') or ''}"
+
+
+def _bind_unix(path: str) -> socket.socket:
+    """A socket bound to ``path``. The loops' own way takes the path away from a server that listens there."""
+    _remove_stale_socket(path)
+    sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    try:
+        sock.bind(path)
+    except OSError:
+        sock.close()
+        raise
+    sock.setblocking(False)
+    return sock
 
 
 def _remove_stale_socket(path: str) -> None:

@@ -441,7 +441,9 @@ cdef class Call(Timer):
         if self.attempts is None:
             self.attempts = []
         self.attempts.append(f"{error.address}: {type(error).__name__}: {error.message}")
-        if self.attempt > self.retries or now >= self.deadline or not caller.may_retry(
+        if self.attempt > self.retries or now >= self.deadline or (
+                # Nobody is left to try, or the client was closed: what happened says more than that.
+                caller.picker is None and caller.reference.known) or not caller.may_retry(
                 error, now, self.idempotent, self.retry_timeouts):
             return self.finish(None, final_error(caller, error, self.attempts, self.retries, now >= self.deadline))
         caller.reference.retries += 1

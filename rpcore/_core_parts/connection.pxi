@@ -297,6 +297,7 @@ cdef class Connection:
         return 0
 
     cdef int protocol_error(self, str text) except -1:
+        self.flush()        # answers to the good frames before
         self.close(errors.RemoteProtocolError(f"{self.peer}: {text}; the connection was closed", address=self.peer))
         return 0
 
