@@ -77,7 +77,7 @@ cdef class Scope:
     cdef public object overrides         # rpcore.model.Options or None
     cdef public dict attachments         # sent with each call made here, or None
     cdef public object reply_attachments
-    cdef public object request           # the Request being served, or None
+    cdef readonly object request         # the Request being served around this scope, or None
 
 
 cdef class Entry:
@@ -337,7 +337,7 @@ cdef class Line:
     cdef public int fd                   # -1 once closed
     cdef public str ended                # why we shut the socket down, or None
     cdef readonly double used            # when a call was last sent on it
-    cdef double patience                 # the socket's receive timeout; 0 = none
+    cdef double patience                 # the socket's receive timeout; 0 = not set yet
     cdef int rest                        # calls that are to sleep at once, while they wait
     cdef int missed                      # what `rest` was set to when a call stayed awake in vain; 0 = it was not
     cdef bint torn                       # part of a frame has left and the rest never will
@@ -345,6 +345,7 @@ cdef class Line:
     cdef int exchange(self, Call call) except -1
     cdef int read(self, bint wait, bint alone=*) except -1
     cdef double awake(self)
+    cdef bint poll(self, double seconds) except -1
     cdef int send(self, double until) except -1
     cdef int send_slowly(self, const unsigned char* p, Py_ssize_t n, bint more, double until) except -1
     cdef int be_patient(self, double seconds) except -1

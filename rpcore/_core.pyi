@@ -223,7 +223,10 @@ class Scope:
     overrides: Options | None
     attachments: dict[str, Any] | None
     reply_attachments: dict[str, Any] | None
-    request: Request | None
+    @property
+    def request(self) -> Request | None: ...
+    @property
+    def served(self) -> Request | None: ...
     # Keyword-only; at run time a C constructor shows as (*args, **kwargs), and stubtest wants to see it.
     def __init__(
         self,

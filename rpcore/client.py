@@ -390,7 +390,7 @@ class options(AbstractContextManager["options"]):
         if outer is not None:
             merged = (outer.overrides or Options()).merged(self._options)
             attachments = {**(outer.attachments or {}), **attachments}
-            deadline, request = outer.deadline, outer.request
+            deadline, request = outer.deadline, outer.served
         self._scope = Scope(
             deadline=deadline,
             overrides=merged if merged != Options() else None,
@@ -417,7 +417,7 @@ class detached(AbstractContextManager[None]):
         scope = Scope(
             overrides=outer.overrides if outer is not None else None,
             attachments=outer.attachments if outer is not None else None,
-            request=outer.request if outer is not None else None,
+            request=outer.served if outer is not None else None,
         )
         self._token = enter_scope(scope)
 

@@ -355,6 +355,8 @@ class _Compiler:
             fields.append((f.name, wires[f.name], plan, default, _class_attribute(cls, f.name)))
         self.inside.pop()
         keywords = [f.argument for f in record.fields if f.argument]
+        if any(f.argument for f in record.fields[: len(fields) - len(keywords)]):
+            raise ConfigurationError(f"{cls.__qualname__}: fields passed by position must come before keywords")
         shape.plan.define(
             fields,
             record.build,

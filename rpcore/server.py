@@ -502,9 +502,9 @@ def context() -> Request:
         LocalProtocolError: no call is being served here.
     """
     scope = current_scope()
-    if scope is None or scope.request is None:
+    request = scope.served if scope is not None else None
+    if request is None:
         raise errors.LocalProtocolError("rpcore.context(): no call is being served here")
-    request: Request = scope.request
     return request
 
 

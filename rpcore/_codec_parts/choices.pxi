@@ -31,7 +31,7 @@ cdef class EnumPlan(Plan):
     cdef object attribute
     cdef bint open
 
-    def __init__(self, cls, Plan base, by_wire, *, bint by_name, bint open):
+    def __init__(self, cls, Plan base not None, by_wire, *, bint by_name, bint open):
         self.cls = cls
         self.base = base
         self.only = None if base is any_plan else only_type([wire for wire, _ in by_wire])

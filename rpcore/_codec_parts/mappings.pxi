@@ -22,7 +22,7 @@ cdef class DictPlan(Plan):
     cdef object cls
     cdef str name
 
-    def __init__(self, Plan key, Plan value, cls, str name):
+    def __init__(self, Plan key not None, Plan value not None, cls, str name):
         self.key = key
         self.value = value
         self.cls = cls

@@ -20,7 +20,7 @@ cdef class ListPlan(Plan):
     cdef object cls
     cdef str name
 
-    def __init__(self, Plan item, cls, str name):
+    def __init__(self, Plan item not None, cls, str name):
         self.item = item
         self.cls = cls
         self.name = name
@@ -45,7 +45,7 @@ cdef class VariadicTuplePlan(Plan):
 
     cdef Plan item
 
-    def __init__(self, Plan item):
+    def __init__(self, Plan item not None):
         self.item = item
 
     cdef int encode(self, Writer w, object value) except -1:
@@ -128,7 +128,7 @@ cdef class SetPlan(Plan):
     cdef object make
     cdef str name
 
-    def __init__(self, Plan item, cls, make, str name):
+    def __init__(self, Plan item not None, cls, make, str name):
         self.item = item
         self.cls = cls
         self.make = make

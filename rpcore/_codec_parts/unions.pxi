@@ -7,7 +7,7 @@ cdef class OptionalPlan(Plan):
 
     cdef Plan item
 
-    def __init__(self, Plan item):
+    def __init__(self, Plan item not None):
         self.item = item
 
     cdef int encode(self, Writer w, object value) except -1:
@@ -188,7 +188,7 @@ cdef class RootPlan(Plan):
     cdef str root
     cdef Plan item
 
-    def __init__(self, str root, Plan item):
+    def __init__(self, str root, Plan item not None):
         self.root = root
         self.item = item
 

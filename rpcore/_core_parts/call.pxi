@@ -37,6 +37,11 @@ cdef class Scope:
         self.attachments = attachments
         self.request = request
 
+    @property
+    def served(self):
+        """The ``Request`` being served where this scope was entered, or None."""
+        return self.request
+
 
 def current_scope():
     """The scope of the running context, or None."""

@@ -367,7 +367,6 @@ cdef class Connection:
             if twoway:
                 self.send_status(id, serialization, STATUS_EXHAUSTED, "limit", over.text())
             return None
-        request.request = request       # a cycle, until it ends (Worker._release)
         return request
 
     cdef Entry _find_entry(self, Reader r, const unsigned char* body):

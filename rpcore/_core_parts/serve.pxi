@@ -81,6 +81,11 @@ cdef class Request(Scope):
     """
 
     @property
+    def served(self):
+        """The request itself: code that serves it, and tasks and threads started there, find it by its scope."""
+        return self
+
+    @property
     def service(self):
         """``ServiceKey`` of the service called."""
         return self.entry.service
@@ -333,7 +338,6 @@ cdef class Worker(Timer):
         if self.armed:
             self.engine.wheel.remove(self)
         request.entry.gauge.leave()
-        request.request = None
         self.request = None
         self.coroutine = None
         self.context = None
