@@ -17,11 +17,11 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import pytest
-from conftest import Run
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import rpcore
+from conftest import Run
 from harness import MSGPACK, REQUEST, TWOWAY, Wire, echo, feed, frame, reply, request, split
 from live import serve, until
 from rpcore import errors
@@ -104,7 +104,7 @@ def test_a_claim_of_a_large_frame_takes_no_memory_before_its_bytes_come(run: Run
     async def main() -> None:
         async with (
             serve(Service, Handlers(), export={"payload": 256 * 1024 * 1024}) as server,
-            raw(server.address) as (reader, writer),
+            raw(server.address) as (_, writer),
         ):
             before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
             head = frame(REQUEST | TWOWAY | MSGPACK, 0, 1, b"", length=200 * 1024 * 1024)
@@ -209,7 +209,7 @@ class FakeServer:
 
     async def __aenter__(self) -> FakeServer:
         self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
-        self.address = "127.0.0.1:{}".format(self._server.sockets[0].getsockname()[1])
+        self.address = f"127.0.0.1:{self._server.sockets[0].getsockname()[1]}"
         self._writers: list[asyncio.StreamWriter] = []
         self._tasks: set[asyncio.Task[Any]] = set()
         return self
@@ -263,7 +263,7 @@ def test_garbage_instead_of_a_reply_fails_the_calls_of_that_connection_and_a_new
             rpcore.Client("memory://unused") as client,
         ):
             stub = client.refer(Service, url=server.address)
-            with pytest.raises(errors.RemoteProtocolError, match="bad magic") as raised:
+            with pytest.raises(errors.RemoteProtocolError, match=r"bad magic") as raised:
                 await stub.echo("x")
             assert raised.value.address == server.address
             assert await stub.echo("y") == "fine"
@@ -279,7 +279,7 @@ def test_garbage_right_behind_the_first_answer(run: Run) -> None:
         async with FakeServer(with_id(reply(0, "fine"))) as server, rpcore.Client("memory://unused") as client:
             server.behind_hello = b"garbage"
             stub = client.refer(Service, url=server.address, timeout=1.0, retries=0)
-            with pytest.raises(errors.ConnectError, match="bad magic"):
+            with pytest.raises(errors.ConnectError, match=r"bad magic"):
                 await stub.echo("x")
             server.behind_hello = b""
             assert await stub.echo("x") == "fine"
@@ -298,7 +298,7 @@ def test_a_reply_that_is_no_value_of_the_declared_type_fails_that_call_alone(run
             rpcore.Client("memory://unused") as client,
         ):
             stub = client.refer(Typed, url=server.address)
-            with pytest.raises(errors.DecodeError, match="expected int, got str") as raised:
+            with pytest.raises(errors.DecodeError, match=r"expected int, got str") as raised:
                 await stub.echo(1)
             assert raised.value.address == server.address
             assert await stub.echo(2) == 5
@@ -314,7 +314,7 @@ def test_a_peer_of_another_kind_is_refused_when_it_is_met(run: Run) -> None:
             rpcore.Client("memory://unused") as client,
         ):
             stub = client.refer(Service, url=server.address, retries=0)
-            with pytest.raises(errors.ConnectError, match="not rpcore"):
+            with pytest.raises(errors.ConnectError, match=r"not rpcore"):
                 await stub.echo("x")
             assert server.requests == 0
 
@@ -327,7 +327,7 @@ def test_a_peer_of_another_kind_is_refused_when_it_is_met(run: Run) -> None:
 def test_a_port_in_use_says_which(run: Run) -> None:
     async def main() -> None:
         async with serve(Service, Handlers()) as server:
-            with pytest.raises(errors.ConfigurationError, match="in use|listens there") as raised:
+            with pytest.raises(errors.ConfigurationError, match=r"in use|listens there") as raised:
                 async with serve(Service, Handlers(), port=server.port):
                     pass
             assert server.address in str(raised.value)
@@ -339,10 +339,10 @@ def test_a_socket_path_in_use_and_one_that_cannot_be_made(run: Run, tmp_path: Pa
     async def main() -> None:
         path = f"unix:{tmp_path}/socket"
         async with serve(Service, Handlers(), host=path):
-            with pytest.raises(errors.ConfigurationError, match="socket"):
+            with pytest.raises(errors.ConfigurationError, match=r"socket"):
                 async with serve(Service, Handlers(), host=path):
                     pass
-        with pytest.raises(errors.ConfigurationError, match="nowhere"):
+        with pytest.raises(errors.ConfigurationError, match=r"nowhere"):
             async with serve(Service, Handlers(), host=f"unix:{tmp_path}/nowhere/socket"):
                 pass
 
@@ -391,11 +391,21 @@ def test_a_registry_url_with_a_typo(url: str, words: list[str]) -> None:
 
 @pytest.mark.parametrize(
     "url",
-    ["", "127.0.0.1", "127.0.0.1:", ":20880", "127.0.0.1:0", "127.0.0.1:99999", "http://127.0.0.1:80", "127.0.0.1:x", []],
+    [
+        "",
+        "127.0.0.1",
+        "127.0.0.1:",
+        ":20880",
+        "127.0.0.1:0",
+        "127.0.0.1:99999",
+        "http://127.0.0.1:80",
+        "127.0.0.1:x",
+        [],
+    ],
 )
 def test_a_provider_url_with_a_typo(url: Any) -> None:
     client = rpcore.Client("memory://unused")
-    with pytest.raises(errors.ConfigurationError, match="url"):
+    with pytest.raises(errors.ConfigurationError, match=r"url"):
         client.refer(Service, url=url)
 
 
@@ -422,7 +432,8 @@ def test_a_host_that_cannot_be_resolved_is_a_connect_error(run: Run, host: str) 
         st.binary(max_size=60)
         | st.builds(frame, st.integers(0, 255), st.integers(0, 255), st.integers(0, 3), st.binary(max_size=40))
         | st.builds(
-            lambda body: frame(REQUEST | TWOWAY | MSGPACK, 0, 1, body), st.binary(max_size=20).map(request(1, 0)[16:30].__add__)
+            lambda body: frame(REQUEST | TWOWAY | MSGPACK, 0, 1, body),
+            st.binary(max_size=20).map(request(1, 0)[16:30].__add__),
         )
         | st.just(request(2, "fine")),
         max_size=6,

@@ -69,9 +69,7 @@ class Peers:
 def sent(peers: Peers) -> list[tuple[int, int]]:
     """(provider, call id) of the requests written since the last look."""
     peers.wire.ticks.run()
-    return [
-        (i, id) for i, box in enumerate(peers.outs) for flags, _, id, _ in split(box.take()) if not flags & 0x20
-    ]
+    return [(i, id) for i, box in enumerate(peers.outs) for flags, _, id, _ in split(box.take()) if not flags & 0x20]
 
 
 def answer(peers: Peers, where: tuple[int, int], data: bytes) -> None:

@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import pytest
-from conftest import LOOPS, Run
 
 import rpcore
+from conftest import LOOPS, Run
 from live import Proxy, serve, serving, until
 from rpcore import errors
 
@@ -118,7 +118,7 @@ def test_cancelling_a_finished_call_changes_nothing(run: Run) -> None:
             for _ in range(50):
                 task = asyncio.create_task(stub.echo("x"))
                 await asyncio.sleep(0)
-                while not task.done():
+                while not task.done():  # noqa: ASYNC110 - the tick in which it ends is the point
                     await asyncio.sleep(0)
                 assert not task.cancel()
                 assert task.result() == "x"
@@ -155,8 +155,8 @@ def test_unix_sockets(run: Run, tmp_path: Path) -> None:
         path = f"unix:{tmp_path}/rpcore.sock"
         async with serving(Calls, Handlers(), host=path) as stub:
             assert await stub.echo("x") == "x"
-            assert os.path.exists(path[5:])
-        assert not os.path.exists(path[5:])
+            assert (tmp_path / "rpcore.sock").is_socket()
+        assert not (tmp_path / "rpcore.sock").exists()
 
     run(main())
 
@@ -245,9 +245,9 @@ def test_a_peer_that_accepts_and_says_nothing_is_a_connect_timeout(run: Run) -> 
             proxy.stall()
             stub = client.refer(Calls, url=proxy.address, retries=0)
             started = asyncio.get_running_loop().time()
-            with pytest.raises(errors.ConnectError, match="timed out after 0.1") as raised:
+            with pytest.raises(errors.ConnectError, match=r"timed out after 0.1") as raised:
                 await stub.echo("x")
-            assert 0.095 <= asyncio.get_running_loop().time() - started < 0.5  # loops round to milliseconds
+            assert 0.095 <= asyncio.get_running_loop().time() - started < 0.5
             assert raised.value.retry is errors.Retry.NOT_EXECUTED
 
     run(main())
@@ -307,7 +307,9 @@ def test_a_slow_link_delays_and_breaks_nothing(run: Run) -> None:
         ):
             proxy.delay = 0.01
             stub = client.refer(Calls, url=proxy.address)
-            assert await asyncio.gather(*(stub.echo("x" * i * 100) for i in range(50))) == ["x" * i * 100 for i in range(50)]
+            assert await asyncio.gather(*(stub.echo("x" * i * 100) for i in range(50))) == [
+                "x" * i * 100 for i in range(50)
+            ]
 
     run(main())
 
@@ -356,9 +358,9 @@ def test_closing_with_calls_in_flight_fails_them_at_once(run: Run) -> None:
                 assert isinstance(error, errors.TransportError)
                 assert "closed" in str(error)
             await until(lambda: not server._listener.connections)
-            with pytest.raises(errors.LocalProtocolError, match="closed"):
+            with pytest.raises(errors.LocalProtocolError, match=r"closed"):
                 await stub.echo("x")
-            with pytest.raises(errors.LocalProtocolError, match="closed"):
+            with pytest.raises(errors.LocalProtocolError, match=r"closed"):
                 client.refer(Calls, url=server.address)
             await client.aclose()
 
@@ -385,9 +387,9 @@ def test_a_client_used_in_a_second_loop_says_so(loop: str) -> None:
             await stub.echo("x")
 
     async def misuse() -> None:
-        with pytest.raises(errors.LocalProtocolError, match="loop"):
+        with pytest.raises(errors.LocalProtocolError, match=r"loop"):
             await stub.echo("x")
-        with pytest.raises(errors.LocalProtocolError, match="loop"):
+        with pytest.raises(errors.LocalProtocolError, match=r"loop"):
             await client.start()
 
     with asyncio.Runner(loop_factory=factory, debug=debug) as first:
@@ -437,7 +439,7 @@ def test_a_fork_with_calls_in_flight_leaves_both_processes_sane(loop: str) -> No
             stub = client.refer(Calls, url=server.address)
 
             async def child_main() -> int:
-                with pytest.raises(errors.LocalProtocolError, match="fork"):
+                with pytest.raises(errors.LocalProtocolError, match=r"fork"):
                     await stub.echo("through what the parent started")
                 await client.start()  # begins anew here
                 assert await stub.echo("from the child") == "from the child"
@@ -467,9 +469,9 @@ def test_a_forgotten_client_and_server_warn_with_their_names() -> None:
         await server.start()
         client = rpcore.Client("memory://unused", application="forgotten")
         await client.refer(Calls, url=server.address).echo("x")
-        with pytest.warns(ResourceWarning, match="Client forgotten .* was not closed"):
+        with pytest.warns(ResourceWarning, match=r"Client forgotten .* was not closed"):
             client.__del__()
-        with pytest.warns(ResourceWarning, match="Server forgotten .* was not stopped"):
+        with pytest.warns(ResourceWarning, match=r"Server forgotten .* was not stopped"):
             server.__del__()
         await client.aclose()
         await server.stop(0)

@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import Run
 
 import rpcore
+from conftest import Run
 from live import Provider, until
 from providers import Provided
 from rpcore import errors
@@ -179,9 +179,9 @@ def test_a_new_provider_is_found_and_a_stopped_one_forgotten(run: Run, tmp_path:
         async with rpcore.Client(f"file://{tmp_path}") as client:
             stub = client.refer(Provided)
             early = asyncio.create_task(stub.pid(1))  # before the first provider exists
-            with pytest.raises(errors.NoProvider, match="test.Provided"):
+            with pytest.raises(errors.NoProvider, match=r"test.Provided"):
                 await early
-            with pytest.raises(errors.NoProvider, match="test.Provided"):
+            with pytest.raises(errors.NoProvider, match=r"test.Provided"):
                 await client.ready(0.05)
             async with Provider("providers:serve", f"file://{tmp_path}") as provider:
                 await client.ready()
@@ -189,7 +189,8 @@ def test_a_new_provider_is_found_and_a_stopped_one_forgotten(run: Run, tmp_path:
                 provider.stop()
                 assert await provider.ended() == 0
             (referral,) = client._referrals
-            with rpcore.options(retries=0, timeout=0.5), pytest.raises(errors.RpcError):
+            await until(lambda: referral.snapshot is not None and not referral.snapshot.nodes)
+            with pytest.raises(errors.NoProvider, match=r"test\.Provided"):
                 await stub.pid(1)
 
     run(main())

@@ -17,9 +17,9 @@ from collections.abc import Callable, Coroutine
 from typing import Any, Protocol
 
 import pytest
-from conftest import Run
 
 import rpcore
+from conftest import Run
 from live import Proxy, serve, until
 from rpcore import errors
 
