@@ -47,9 +47,7 @@ def _arguments_fit(source: Any, target: Any, depth: int) -> bool:
     if typing.get_origin(source) is tuple:
         variadic = Ellipsis in ours or Ellipsis in theirs or typing.get_origin(target) is not tuple
         if not variadic:
-            return len(ours) == len(theirs) and all(
-                _fits(a, b, depth) for a, b in zip(ours, theirs, strict=True)
-            )
+            return len(ours) == len(theirs) and all(_fits(a, b, depth) for a, b in zip(ours, theirs, strict=True))
         return all(_fits(a, b, depth) for a in ours for b in theirs if a is not ... and b is not ...)
     return len(ours) != len(theirs) or all(_fits(a, b, depth) for a, b in zip(ours, theirs, strict=True))
 

@@ -337,9 +337,7 @@ class Client:
 
     def __del__(self) -> None:
         if getattr(self, "_engine", None) is not None and not self._closed and self._pid == os.getpid():
-            warnings.warn(
-                f"{self!r} was not closed; use async with or await aclose()", ResourceWarning, stacklevel=2
-            )
+            warnings.warn(f"{self!r} was not closed; use async with or await aclose()", ResourceWarning, stacklevel=2)
 
 
 class GenericService:
@@ -376,9 +374,7 @@ class options(AbstractContextManager["options"]):
         reply_attachments: what came back with the last reply to a call made directly in the block.
     """
 
-    def __init__(
-        self, *, attachments: Mapping[str, Any] | None = None, **given: Unpack[OptionValues]
-    ) -> None:
+    def __init__(self, *, attachments: Mapping[str, Any] | None = None, **given: Unpack[OptionValues]) -> None:
         self._options = validate(given, place="call", where="rpcore.options")
         self._attachments = dict(attachments or {})
         self._scope: Scope | None = None

@@ -203,9 +203,7 @@ class Server:
         """
         spec = interface_spec(interface)
         if spec.blocking:
-            raise errors.ConfigurationError(
-                f"export({spec.cls.__name__}): export the interface, not its blocking view"
-            )
+            raise errors.ConfigurationError(f"export({spec.cls.__name__}): export the interface, not its blocking view")
         spec.resolve()
         where = f"export({spec.cls.__name__})"
         given = layer("export", options, methods, place="export", where=where, wire_names=spec.wire_names)
@@ -279,9 +277,7 @@ class Server:
 
                 self._pool = ThreadPoolExecutor(self._threads, thread_name_prefix="rpcore handler")
             run = contextvars.copy_context().run
-            return await loop.run_in_executor(
-                self._pool, run, _unless_expired, current_scope(), function, arguments
-            )
+            return await loop.run_in_executor(self._pool, run, _unless_expired, current_scope(), function, arguments)
 
         return call
 
@@ -470,9 +466,7 @@ class Server:
 
     def __del__(self) -> None:
         if getattr(self, "_listener", None) is not None:
-            warnings.warn(
-                f"{self!r} was not stopped; use async with or await stop()", ResourceWarning, stacklevel=2
-            )
+            warnings.warn(f"{self!r} was not stopped; use async with or await stop()", ResourceWarning, stacklevel=2)
 
 
 @dataclass(slots=True)

@@ -168,9 +168,7 @@ def raised(limits: Limits | None, payload: int) -> Limits:
     limits = limits if limits is not None else Limits()
     if payload <= limits.payload:
         return limits
-    return Limits(
-        payload=payload, depth=limits.depth, count=limits.count, memory=max(limits.memory, 8 * payload)
-    )
+    return Limits(payload=payload, depth=limits.depth, count=limits.count, memory=max(limits.memory, 8 * payload))
 
 
 def parse_address(address: str) -> tuple[str, int]:
@@ -490,9 +488,7 @@ class Listener:
         except OSError as error:
             where = host if host.startswith("unix:") else f"{host or '*'}:{port}"
             hint = "; another process listens there" if error.errno == 98 or "in use" in str(error) else ""
-            raise errors.ConfigurationError(
-                f"cannot listen on {where}: {error.strerror or error}{hint}"
-            ) from error
+            raise errors.ConfigurationError(f"cannot listen on {where}: {error.strerror or error}{hint}") from error
         self._servers.append(server)
         _listeners.add(self)
         self._schedule_beat()
@@ -651,9 +647,7 @@ def _listening_socket(host: str, port: int, backlog: int) -> socket.socket:
         return socket.create_server(("", port), family=socket.AF_INET6, backlog=backlog, dualstack_ipv6=True)
     if not host:
         return socket.create_server(("", port), backlog=backlog)
-    family, _, _, _, address = socket.getaddrinfo(
-        host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
-    )[0]
+    family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0]
     return socket.create_server(address[:2], family=family, backlog=backlog)
 
 

@@ -12,6 +12,7 @@ from uuid import UUID
 
 import msgpack
 import pytest
+
 from codec_samples import (
     Access,
     Cat,
@@ -30,7 +31,6 @@ from codec_samples import (
     Square,
     Tree,
 )
-
 from rpcore.errors import DecodeError, EncodeError
 from rpcore.model import Parameter
 from rpcore.plan import compile_args, compile_type

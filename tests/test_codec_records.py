@@ -10,6 +10,8 @@ import msgpack
 import msgspec
 import pydantic
 import pytest
+
+import rpcore
 from codec_samples import (
     Cat,
     CatDict,
@@ -31,8 +33,6 @@ from codec_samples import (
     SlotsChild,
     Square,
 )
-
-import rpcore
 from rpcore._codec import OMIT
 from rpcore.errors import ConfigurationError, DecodeError, EncodeError
 from rpcore.plan import compile_type, register_adapter

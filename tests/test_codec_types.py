@@ -11,8 +11,8 @@ from typing import Any
 
 import msgpack
 import pytest
-from codec_samples import SAMPLES, name_of
 
+from codec_samples import SAMPLES, name_of
 from rpcore.errors import DecodeError, EncodeError
 from rpcore.plan import compile_type
 

@@ -11,6 +11,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
+import rpcore
 from blocking import (
     Point,
     Refused,
@@ -23,8 +25,6 @@ from blocking import (
     threads,
     until,
 )
-
-import rpcore
 from rpcore import errors, sync
 from rpcore.abc import Invoker
 from rpcore.model import Invocation

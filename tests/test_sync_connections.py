@@ -12,6 +12,8 @@ import time
 from collections.abc import Callable, Iterator
 
 import pytest
+
+import rpcore
 from blocking import (
     RawPeer,
     ServerProcess,
@@ -25,8 +27,6 @@ from blocking import (
     threads,
     until,
 )
-
-import rpcore
 from rpcore import errors, sync
 
 HEARTBEAT = 0x20  # the flag of events, in the third byte of a header
