@@ -55,6 +55,7 @@ cdef class Engine:
     cdef Window window_view
     cdef public Py_ssize_t served        # requests handled, for `ps`
     cdef public object cancelled_error   # the loop's CancelledError
+    cdef object running_loop
     cdef Py_ssize_t exchanges            # blocking engines: calls that wait for their reply now
     cdef public object block             # blocking engines: block(call) makes progress with a waiting call
     cdef int wake(self, object callback, object context, object waiter) except -1
@@ -318,6 +319,7 @@ cdef class Call(Timer):
     cdef public bint _asyncio_future_blocking
     cdef public bint single              # one attempt, errors raw: the attempt loop is elsewhere
     cdef public object reply_attachments
+    cdef object _explained(self, failure)
     cdef int begin(self) except -1
     cdef int attempt_now(self, double now) except -1
     cdef int failed(self, object error, double now) except -1

@@ -81,6 +81,7 @@ class Engine:
         loop: AbstractEventLoop | None = None,
         context: Context | None = None,
         cancelled_error: type[BaseException] | None = None,
+        running_loop: Callable[[], AbstractEventLoop | None] | None = None,
         block: Callable[[Call], object] | None = None,
         window: int = 65536,
     ) -> Self: ...

@@ -317,6 +317,8 @@ class Client:
         self._closed = True
         if self._engine is None or self._pid != os.getpid():
             return
+        if self._loop is None or self._loop.is_closed():
+            return  # whatever there was has gone with its loop
         for subscription in self._subscriptions:
             subscription.close()
         for referral in self._referrals:

@@ -76,6 +76,7 @@ def loop_engine(loop: asyncio.AbstractEventLoop) -> Engine:
         loop=loop,
         context=contextvars.copy_context(),
         cancelled_error=asyncio.CancelledError,
+        running_loop=asyncio._get_running_loop,
     )
     _engines.add(engine)
     return engine
@@ -272,6 +273,8 @@ class Pool:
         tasks = self._dialling.setdefault(address, set())
         if any(not task.done() for task in tasks):  # done ones leave the set a turn of the loop later
             return
+        if self._loop.is_closed():
+            raise RuntimeError("Event loop is closed")  # as create_task would, but without a coroutine left over
         attempt, _ = self._retry.get(address, (0, None))
         self._forget_retry(address)
         self._retry[address] = (attempt, None)
