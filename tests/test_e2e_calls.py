@@ -413,6 +413,38 @@ def test_a_client_used_in_a_second_loop_says_so(loop: str) -> None:
         first.run(client.aclose())
 
 
+@pytest.mark.parametrize("loop", LOOPS)
+@pytest.mark.parametrize("closed", [True, False], ids=["closed", "alive"])
+def test_so_does_one_used_in_a_second_loop_of_the_same_thread(loop: str, closed: bool) -> None:
+    factory, debug = LOOPS[loop]
+    client = rpcore.Client("memory://unused")
+    stub = client.refer(Calls, url="127.0.0.1:1", retries=0)
+
+    async def use() -> None:
+        with pytest.raises(errors.ConnectError):
+            await stub.echo("x")
+
+    async def misuse() -> None:
+        for _ in range(2):
+            with pytest.raises(errors.LocalProtocolError, match="another event loop") as raised:
+                await stub.echo("x")
+            assert isinstance(raised.value.__cause__, RuntimeError)
+        (endpoint,) = client._pool.endpoints.values()
+        assert not endpoint.waiting and not client._pool.engine.wheel
+        if closed:
+            await client.aclose()  # nothing is left to close
+
+    first = asyncio.Runner(loop_factory=factory, debug=debug)
+    first.run(use())
+    if closed:
+        first.close()
+    with asyncio.Runner(loop_factory=factory, debug=debug) as second:
+        second.run(misuse())
+    if not closed:
+        first.run(client.aclose())
+        first.close()
+
+
 def in_child(function: Callable[[], int]) -> int:
     """Fork with the parent's loop running; the child's exit code is what ``function`` returns, 3 if it raises."""
     pid = os.fork()
