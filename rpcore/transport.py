@@ -250,6 +250,8 @@ class Pool:
         for connection in list(endpoint.connections):
             connection.stop_requests()
             self._close_when_idle(connection)
+        if endpoint.waiting:  # for the dial that was just given up
+            endpoint.connect_failed(errors.ConnectError(f"{address}: no longer a provider", address=address))
 
     def _close_when_idle(self, connection: Connection) -> None:
         if connection.closed:
