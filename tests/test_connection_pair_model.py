@@ -90,10 +90,9 @@ class Pair(RuleBasedStateMachine):
         wire.ticks.run()
         box, connection = (wire.back, wire.client) if to_client else (wire.out, wire.server)
         data = (self.to_client if to_client else self.to_server) + box.take()
-        if not to_client and wire.server.paused:
+        size = max(1, int(len(data) * share)) if data else 0
+        if connection is wire.server and connection.paused:
             size = 0  # its transport reads nothing
-        else:
-            size = max(1, int(len(data) * share)) if data else 0
         feed(connection, data[:size])
         if to_client:
             self.to_client = data[size:]

@@ -19,7 +19,8 @@ import rpcore
 from conftest import LOOPS, Run
 from live import Proxy, serve, serving, until
 from rpcore import errors
-from rpcore.registry.memory import space
+from rpcore.model import Instance, ServiceKey
+from rpcore.registry.memory import MemoryRegistry, space
 
 
 @rpcore.interface("test.Calls", timeout=2.0)
@@ -553,6 +554,34 @@ def test_an_outage_of_the_registry_disturbs_no_call(run: Run) -> None:
             discovery.recover()
             discovery.expire()
             assert await stub.echo("after") == "after"
+
+    run(main())
+
+
+def test_a_call_dialling_a_provider_that_is_taken_off_the_list_goes_elsewhere_at_once(run: Run) -> None:
+    async def main() -> None:
+        discovery = space("taken-off")
+        async with (
+            serve(Calls, Handlers()) as server,
+            Proxy(server.address) as hole,
+            MemoryRegistry("taken-off") as registry,
+            rpcore.Client("memory://taken-off") as client,
+        ):
+            hole.stall()  # dials hang
+            key = ServiceKey("test.Calls")
+            host, _, port = hole.address.partition(":")
+            gone = Instance(key, host, int(port))
+            await registry.register(gone)
+            stub = client.refer(Calls, timeout=5.0)
+            call = asyncio.create_task(stub.echo("x"))
+            await until(lambda: hole.accepted)
+            started = asyncio.get_running_loop().time()
+            discovery.pause()
+            await registry.register(Instance(key, host, server.port))
+            await registry.unregister(gone)
+            discovery.resume()  # one change: that one gone, this one here
+            assert await call == "x"
+            assert asyncio.get_running_loop().time() - started < 1.0
 
     run(main())
 
