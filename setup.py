@@ -67,9 +67,7 @@ class BuildExtensions(build_ext):
 
     def build_extensions(self) -> None:
         """Translate all sources, then compile them side by side."""
-        translated = cythonize(
-            self.extensions, build_dir=C_FILES, compiler_directives=DIRECTIVES, force=self.force
-        )
+        translated = cythonize(self.extensions, build_dir=C_FILES, compiler_directives=DIRECTIVES, force=self.force)
         for extension, result in zip(self.extensions, translated, strict=True):
             extension.sources = result.sources
         self.parallel = self.parallel or os.cpu_count()

@@ -14,7 +14,6 @@ from __future__ import annotations
 import argparse
 import json
 import platform
-import sys
 import time
 from collections import defaultdict
 from collections.abc import Callable
@@ -169,7 +168,7 @@ def cases() -> list[Case]:
         Case("msgpack, dict", pack, unpack, by_hand(value), body),
         Case(
             "msgpack, dataclass by hand",
-            lambda value: pack(by_hand(value)),  # type: ignore[no-any-return]
+            lambda value: pack(by_hand(value)),
             lambda body: from_dict(unpack(body)),
             value,
             body,
@@ -239,4 +238,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

@@ -309,9 +309,7 @@ async def burst(bench: Bench) -> None:
         everything = [bench.instance(host=f"10.1.{n >> 8}.{n & 255}") for n in range(bench.burst)]
         await asyncio.gather(*(provider.register(instance) for instance in everything))
         await log.until(everything, bench.settle)
-        assert len(log.lists) <= 2 + bench.burst // 4, (
-            f"{len(log.lists)} notifications for {bench.burst} changes"
-        )
+        assert len(log.lists) <= 2 + bench.burst // 4, f"{len(log.lists)} notifications for {bench.burst} changes"
 
 
 async def listing(bench: Bench) -> None:
@@ -461,9 +459,7 @@ def _show(instances: Instances) -> str:
     return f"[{shown}{', …' if len(instances) > 5 else ''}]"
 
 
-async def _until_equal(
-    read: Callable[[], Awaitable[list[Instance]]], expected: list[Instance], settle: float
-) -> None:
+async def _until_equal(read: Callable[[], Awaitable[list[Instance]]], expected: list[Instance], settle: float) -> None:
     def by_identity(instance: Instance) -> tuple[ServiceKey, str]:
         return instance.identity
 

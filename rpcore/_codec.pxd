@@ -156,6 +156,7 @@ cdef class ArgsPlan:
     cdef Py_ssize_t required            # leading parameters that must be sent
     cdef readonly dict known            # the named classes among their types: plans by class and by wire name
 
+    cdef int wrong_number(self, error, Py_ssize_t got) except -1
     cdef int encode_args(self, Writer w, tuple args) except -1
     cdef tuple decode_args(self, Reader r)
     cdef int encode_hessian(self, HessianWriter h, tuple args) except -1

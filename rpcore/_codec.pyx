@@ -1,16 +1,17 @@
 # cython: freethreading_compatible=True, auto_pickle=False
 """Typed msgpack: a hint is compiled once into a tree of plan nodes, and each node encodes and decodes one type.
 
-A node is a ``cdef class`` with two C methods, ``encode(writer, value)`` and ``decode(reader)``. Nodes hold their children, so a
-value is walked by C calls through method tables: no look-up by type tag, no Python-level call per value. Validation is part of
-that walk: a node refuses what is not its type, and every container on the way out adds its step to ``error.path``.
+A node is a ``cdef class`` with two C methods, ``encode(writer, value)`` and ``decode(reader)``. Nodes hold their
+children, so a value is walked by C calls through method tables: no look-up by type tag, no Python-level call per
+value. Validation is part of that walk: a node refuses what is not its type, and every container on the way out adds
+its step to ``error.path``.
 
-Reading trusts nothing. Each read checks what is left; a claimed count or length is compared with the bytes that remain and with
-the limits before anything is allocated. Writing trusts no object either: user code (properties, subclasses) may run and change
-what is being walked, so sizes are checked again and references are held.
+Reading trusts nothing. Each read checks what is left; a claimed count or length is compared with the bytes that remain
+and with the limits before anything is allocated. Writing trusts no object either: user code (properties, subclasses)
+may run and change what is being walked, so sizes are checked again and references are held.
 
-The layout of values is that of msgpack itself, and stock decoders read it; docs/wire.md lists the choices it leaves open.
-Which node serves which hint is decided in plan.py. This module imports rpcore.errors alone.
+The layout of values is that of msgpack itself, and stock decoders read it; docs/wire.md lists the choices it leaves
+open. Which node serves which hint is decided in plan.py. This module imports rpcore.errors alone.
 """
 
 from rpcore.errors import CodecError, ConfigurationError, DecodeError, EncodeError
@@ -24,6 +25,7 @@ include "_codec_parts/hessian_tokens.pxi"
 include "_codec_parts/hessian_writer.pxi"
 include "_codec_parts/scalars.pxi"
 include "_codec_parts/text.pxi"
+include "_codec_parts/instants.pxi"
 include "_codec_parts/any.pxi"
 include "_codec_parts/choices.pxi"
 include "_codec_parts/sequences.pxi"

@@ -55,6 +55,7 @@ cdef class Engine:
     cdef Window window_view
     cdef public Py_ssize_t served        # requests handled, for `ps`
     cdef public object cancelled_error   # the loop's CancelledError
+    cdef object running_loop
     cdef Py_ssize_t exchanges            # blocking engines: calls that wait for their reply now
     cdef public object block             # blocking engines: block(call) makes progress with a waiting call
     cdef int wake(self, object callback, object context, object waiter) except -1
@@ -77,7 +78,7 @@ cdef class Scope:
     cdef public object overrides         # rpcore.model.Options or None
     cdef public dict attachments         # sent with each call made here, or None
     cdef public object reply_attachments
-    cdef public object request           # the Request being served, or None
+    cdef readonly object request         # the Request being served around this scope, or None
 
 
 cdef class Entry:
@@ -318,6 +319,7 @@ cdef class Call(Timer):
     cdef public bint _asyncio_future_blocking
     cdef public bint single              # one attempt, errors raw: the attempt loop is elsewhere
     cdef public object reply_attachments
+    cdef object _explained(self, failure)
     cdef int begin(self) except -1
     cdef int attempt_now(self, double now) except -1
     cdef int failed(self, object error, double now) except -1
@@ -337,7 +339,7 @@ cdef class Line:
     cdef public int fd                   # -1 once closed
     cdef public str ended                # why we shut the socket down, or None
     cdef readonly double used            # when a call was last sent on it
-    cdef double patience                 # the socket's receive timeout; 0 = none
+    cdef double patience                 # the socket's receive timeout; 0 = not set yet
     cdef int rest                        # calls that are to sleep at once, while they wait
     cdef int missed                      # what `rest` was set to when a call stayed awake in vain; 0 = it was not
     cdef bint torn                       # part of a frame has left and the rest never will
@@ -345,6 +347,7 @@ cdef class Line:
     cdef int exchange(self, Call call) except -1
     cdef int read(self, bint wait, bint alone=*) except -1
     cdef double awake(self)
+    cdef bint poll(self, double seconds) except -1
     cdef int send(self, double until) except -1
     cdef int send_slowly(self, const unsigned char* p, Py_ssize_t n, bint more, double until) except -1
     cdef int be_patient(self, double seconds) except -1

@@ -317,6 +317,8 @@ class Client:
         self._closed = True
         if self._engine is None or self._pid != os.getpid():
             return
+        if self._loop is None or self._loop.is_closed():
+            return  # whatever there was has gone with its loop
         for subscription in self._subscriptions:
             subscription.close()
         for referral in self._referrals:
@@ -337,9 +339,7 @@ class Client:
 
     def __del__(self) -> None:
         if getattr(self, "_engine", None) is not None and not self._closed and self._pid == os.getpid():
-            warnings.warn(
-                f"{self!r} was not closed; use async with or await aclose()", ResourceWarning, stacklevel=2
-            )
+            warnings.warn(f"{self!r} was not closed; use async with or await aclose()", ResourceWarning, stacklevel=2)
 
 
 class GenericService:
@@ -376,9 +376,7 @@ class options(AbstractContextManager["options"]):
         reply_attachments: what came back with the last reply to a call made directly in the block.
     """
 
-    def __init__(
-        self, *, attachments: Mapping[str, Any] | None = None, **given: Unpack[OptionValues]
-    ) -> None:
+    def __init__(self, *, attachments: Mapping[str, Any] | None = None, **given: Unpack[OptionValues]) -> None:
         self._options = validate(given, place="call", where="rpcore.options")
         self._attachments = dict(attachments or {})
         self._scope: Scope | None = None
@@ -390,7 +388,7 @@ class options(AbstractContextManager["options"]):
         if outer is not None:
             merged = (outer.overrides or Options()).merged(self._options)
             attachments = {**(outer.attachments or {}), **attachments}
-            deadline, request = outer.deadline, outer.request
+            deadline, request = outer.deadline, outer.served
         self._scope = Scope(
             deadline=deadline,
             overrides=merged if merged != Options() else None,
@@ -417,7 +415,7 @@ class detached(AbstractContextManager[None]):
         scope = Scope(
             overrides=outer.overrides if outer is not None else None,
             attachments=outer.attachments if outer is not None else None,
-            request=outer.request if outer is not None else None,
+            request=outer.served if outer is not None else None,
         )
         self._token = enter_scope(scope)
 

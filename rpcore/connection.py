@@ -59,17 +59,11 @@ class Dispatch:
             if entry.method == method:
                 return entry
         if of_service:
-            raise errors.UnknownMethod(
-                f"{key} has no method {method!r}{_near(method, (e.method for e in of_service))}"
-            )
+            raise errors.UnknownMethod(f"{key} has no method {method!r}{_near(method, (e.method for e in of_service))}")
         same = sorted({str(e.service) for e in self.entries if e.service.interface == path})
         if same:
-            raise errors.UnknownService(
-                f"no service {key} here; of this interface there is {', '.join(same)}"
-            )
-        raise errors.UnknownService(
-            f"no service {key} here{_near(path, (e.service.interface for e in self.entries))}"
-        )
+            raise errors.UnknownService(f"no service {key} here; of this interface there is {', '.join(same)}")
+        raise errors.UnknownService(f"no service {key} here{_near(path, (e.service.interface for e in self.entries))}")
 
     def traceback(self, error: BaseException) -> str | None:
         """What a caller may see of the traceback: nothing unless the server allows it."""

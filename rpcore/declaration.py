@@ -134,9 +134,7 @@ def read_view(cls: type, methods: tuple[MethodSpec, ...], of: type) -> tuple[Met
         where = f"{cls.__name__}.{view.name}"
         method = declared.get(view.name)
         if method is None:
-            raise ConfigurationError(
-                f"{where}: {of.__name__} has no such method{nearest(view.name, declared)}"
-            )
+            raise ConfigurationError(f"{where}: {of.__name__} has no such method{nearest(view.name, declared)}")
         if METHOD_KEY in vars(view.function):
             raise ConfigurationError(f"{where}: options of a view are those of {of.__name__}.{view.name}")
         _require_same_parameters(view.signature, method.signature, where, of.__name__)
@@ -177,9 +175,7 @@ def _functions(cls: type) -> Iterator[tuple[str, FunctionType]]:
                 raise ConfigurationError(f"{where}: private and special methods cannot be remote")
             yield name, member
         elif callable(member) and not isinstance(member, type) and not name.startswith("__"):
-            raise ConfigurationError(
-                f"{where}: a method is a function written with `async def`, not {member!r}"
-            )
+            raise ConfigurationError(f"{where}: a method is a function written with `async def`, not {member!r}")
 
 
 def _is_machinery(name: str, member: object) -> bool:
@@ -222,9 +218,7 @@ def _signature(function: FunctionType, where: str, *, blocking: bool) -> inspect
     return signature.replace(parameters=parameters[1:])
 
 
-def _require_same_parameters(
-    view: inspect.Signature, declared: inspect.Signature, where: str, interface: str
-) -> None:
+def _require_same_parameters(view: inspect.Signature, declared: inspect.Signature, where: str, interface: str) -> None:
     """A view's parameters are those of its method in everything but the hints, which are compared later."""
 
     def without_hints(signature: inspect.Signature) -> list[tuple[Any, ...]]:

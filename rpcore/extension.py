@@ -69,8 +69,7 @@ class Extensions(Generic[T]):
         if len(offers) > 1:
             packages = " and ".join(f"{_package(point)} ({value})" for value, point in sorted(offers.items()))
             raise ConfigurationError(
-                f"{self.kind} {name!r} is offered by {packages}: "
-                f"uninstall one, or pass the object instead of the name"
+                f"{self.kind} {name!r} is offered by {packages}: uninstall one, or pass the object instead of the name"
             )
         [(target, point)] = offers.items()
         return self._import(name, target, _package(point))
@@ -82,9 +81,7 @@ class Extensions(Generic[T]):
             for part in attribute.split("."):
                 found = getattr(found, part)
         except (ImportError, AttributeError) as exc:
-            raise ConfigurationError(
-                f"{self.kind} {name!r}: cannot import {target!r} of {package}: {exc}"
-            ) from exc
+            raise ConfigurationError(f"{self.kind} {name!r}: cannot import {target!r} of {package}: {exc}") from exc
         return cast(T, found)
 
     def _entry_points(self) -> Iterator[EntryPoint]:

@@ -150,12 +150,8 @@ _RULES: Mapping[str, _Rule] = {
     # Of a provider in export, of the calls elsewhere; so a declaration, which both share, has none.
     "tag": _rule(lambda value: isinstance(value, str), "a str", "refer", "export", "call", "rule"),
     "connections": _rule(_integer(1, 1024), "an int from 1 to 1024", "interface", "refer", "rule"),
-    "payload": _rule(
-        _integer(1, 2**28), "an int of bytes from 1 to 256 MiB", "interface", "refer", "export", "rule"
-    ),
-    "executes": _rule(
-        _integer(0, 2**31 - 1), "an int of at least 0 (0: no limit)", *_DECLARED, "export", "rule"
-    ),
+    "payload": _rule(_integer(1, 2**28), "an int of bytes from 1 to 256 MiB", "interface", "refer", "export", "rule"),
+    "executes": _rule(_integer(0, 2**31 - 1), "an int of at least 0 (0: no limit)", *_DECLARED, "export", "rule"),
     # The provider's to say: it is the handler that is cancelled.
     "cancellable": _flag(*_DECLARED, "export"),
     "check": _flag("interface", "refer"),

@@ -185,7 +185,7 @@ _NAMED: Mapping[tuple[str, str], Callable[[Any], _Node]] = types.MappingProxyTyp
             cls, _codec.format_duration, lambda text: _codec.parse_duration(cls, text)
         ),
         ("decimal", "Decimal"): lambda cls: _text(cls, str, cls),
-        ("uuid", "UUID"): lambda cls: _text(cls, str, lambda text: _codec.parse_uuid(cls, text)),
+        ("uuid", "UUID"): lambda cls: _Node(_codec.UuidPlan(cls), (cls,), frozenset({_STR})),
     }
 )
 
@@ -422,7 +422,7 @@ class _Compiler:
         plan = _codec.EnumPlan(
             cls,
             _SCALARS[int].plan if flags else base,
-            {(type(wire), wire): members[name] for name, wire in wires.items()},
+            [(wire, members[name]) for name, wire in wires.items()],
             by_name=by_name,
             open=flags or "_missing_" in own,
             wire_name="" if flags else dto(cls).name,
@@ -470,6 +470,8 @@ class _Compiler:
             fields.append((f.name, wires[f.name], plan, default, _class_attribute(cls, f.name)))
         self.inside.pop()
         keywords = [f.argument for f in record.fields if f.argument]
+        if any(f.argument for f in record.fields[: len(fields) - len(keywords)]):
+            raise ConfigurationError(f"{cls.__qualname__}: fields passed by position must come before keywords")
         shape.plan.define(
             fields,
             record.build,

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 import inspect
+import threading
 import types
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -58,7 +59,8 @@ class Record:
 
 Adapter: TypeAlias = Callable[[type], Record | None]
 
-_registered: tuple[Adapter, ...] = ()
+_registered: tuple[Adapter, ...] = ()  # replaced whole, under the lock; read without it
+_lock = threading.Lock()
 
 
 def register_adapter(adapter: Adapter) -> None:
@@ -70,7 +72,8 @@ def register_adapter(adapter: Adapter) -> None:
             already do not change.
     """
     global _registered
-    _registered = (adapter, *_registered)
+    with _lock:
+        _registered = (adapter, *_registered)
 
 
 def describe(cls: type) -> Record | None:

@@ -183,9 +183,7 @@ class Referral:
         """A new provider list, or weights, or availability: give every caller its picker."""
         first = self.snapshot is None
         self.snapshot = snapshot
-        provider = next(
-            (published(n.instance) for n in snapshot.nodes if _publishes(n.instance)), Layer("provider")
-        )
+        provider = next((published(n.instance) for n in snapshot.nodes if _publishes(n.instance)), Layer("provider"))
         if provider != self._provider:
             self._provider = provider
             self._decide()
@@ -202,9 +200,7 @@ class Referral:
 
     def _set_picker(self, caller: Caller, options: CallOptions) -> None:
         snapshot = self.snapshot
-        caller.picker = (
-            snapshot.picker(options.loadbalance) if snapshot is not None and snapshot.nodes else None
-        )
+        caller.picker = snapshot.picker(options.loadbalance) if snapshot is not None and snapshot.nodes else None
 
     def _configure(self) -> None:
         for name, caller in self.callers.items():
@@ -265,9 +261,7 @@ class Referral:
     def generic(self, method: str, arity: int) -> Callable[..., Awaitable[Any]]:
         """A caller for a method known by name only: arguments and result are plain values."""
         if arity > ARITY_OF_GENERIC:
-            raise errors.ConfigurationError(
-                f"{self.key}.{method}: {arity} arguments, at most {ARITY_OF_GENERIC}"
-            )
+            raise errors.ConfigurationError(f"{self.key}.{method}: {arity} arguments, at most {ARITY_OF_GENERIC}")
         name = f"{method}/{arity}"
         if name not in self.callers:
             assert self.reference is not None
@@ -329,9 +323,7 @@ class _Attempts:
         self.made += 1
         self._tried = tried
         outer = self.invocation
-        return await self._invoke(
-            dataclasses.replace(outer, attachments=dict(outer.attachments), attempt=self.made)
-        )
+        return await self._invoke(dataclasses.replace(outer, attachments=dict(outer.attachments), attempt=self.made))
 
     async def _once(self, invocation: Invocation) -> Any:
         call = self.caller.call(
@@ -348,9 +340,7 @@ class _Attempts:
             invocation.response_attachments.update(call.reply_attachments or {})
 
 
-async def _attempt_by_attempt(
-    caller: Caller, attempt_filters: Sequence[Filter], invocation: Invocation
-) -> Any:
+async def _attempt_by_attempt(caller: Caller, attempt_filters: Sequence[Filter], invocation: Invocation) -> Any:
     """Failover and failfast with filters around each attempt."""
     attempt = _Attempts(caller, attempt_filters, invocation)
     tried: list[Node] = []

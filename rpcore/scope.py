@@ -72,8 +72,7 @@ class Scope:
             hint = evaluate(annotation, getattr(function, "__globals__", {}), names)
         except NameError as exc:
             raise ConfigurationError(
-                f"{where}: hint {annotation!r}: {exc}; it must be importable at run time,"
-                " not only under TYPE_CHECKING"
+                f"{where}: hint {annotation!r}: {exc}; it must be importable at run time, not only under TYPE_CHECKING"
             ) from exc
         except Exception as exc:
             raise ConfigurationError(f"{where}: {annotation!r} is not a type hint: {exc}") from exc

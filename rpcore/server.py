@@ -126,7 +126,10 @@ class Server:
         self._stopping = False
 
     def __repr__(self) -> str:
-        state = "stopping" if self._stopping else "serving" if self._listener is not None else "not started"
+        if self._listener is None:
+            state = "stopped" if self._stopping else "not started"
+        else:
+            state = "stopping" if self._stopping else "serving"
         services = ", ".join(str(export.key) for export in self._exports)
         return f"<Server {self.application or '(no name)'} {state} {self.address} services=[{services}]>"
 
@@ -200,9 +203,7 @@ class Server:
         """
         spec = interface_spec(interface)
         if spec.blocking:
-            raise errors.ConfigurationError(
-                f"export({spec.cls.__name__}): export the interface, not its blocking view"
-            )
+            raise errors.ConfigurationError(f"export({spec.cls.__name__}): export the interface, not its blocking view")
         spec.resolve()
         where = f"export({spec.cls.__name__})"
         given = layer("export", options, methods, place="export", where=where, wire_names=spec.wire_names)
@@ -276,9 +277,7 @@ class Server:
 
                 self._pool = ThreadPoolExecutor(self._threads, thread_name_prefix="rpcore handler")
             run = contextvars.copy_context().run
-            return await loop.run_in_executor(
-                self._pool, run, _unless_expired, current_scope(), function, arguments
-            )
+            return await loop.run_in_executor(self._pool, run, _unless_expired, current_scope(), function, arguments)
 
         return call
 
@@ -467,9 +466,7 @@ class Server:
 
     def __del__(self) -> None:
         if getattr(self, "_listener", None) is not None:
-            warnings.warn(
-                f"{self!r} was not stopped; use async with or await stop()", ResourceWarning, stacklevel=2
-            )
+            warnings.warn(f"{self!r} was not stopped; use async with or await stop()", ResourceWarning, stacklevel=2)
 
 
 @dataclass(slots=True)
@@ -499,9 +496,9 @@ def context() -> Request:
         LocalProtocolError: no call is being served here.
     """
     scope = current_scope()
-    if scope is None or scope.request is None:
+    request = scope.served if scope is not None else None
+    if request is None:
         raise errors.LocalProtocolError("rpcore.context(): no call is being served here")
-    request: Request = scope.request
     return request
 
 

@@ -109,9 +109,7 @@ class InterfaceSpec:
     @cached_property
     def layer(self) -> Layer:
         """The declaration as a layer for ``rpcore.options.resolve``."""
-        return Layer(
-            "declaration", self.options, {method.wire_name: method.options for method in self.methods}
-        )
+        return Layer("declaration", self.options, {method.wire_name: method.options for method in self.methods})
 
     @cached_property
     def stub_class(self) -> type[Any]:
@@ -258,9 +256,7 @@ def interface(
     """
     if of is not None:
         if name is not None or version or group or naming is not None or raises or filters or options:
-            raise ConfigurationError(
-                "@rpcore.interface(of=...) takes nothing else: a view has what its interface has"
-            )
+            raise ConfigurationError("@rpcore.interface(of=...) takes nothing else: a view has what its interface has")
         return lambda cls: _declare_view(cls, of, declaring_frame(1))
     if not isinstance(name, str):
         raise ConfigurationError(
@@ -289,9 +285,7 @@ def interface(
             methods=read_methods(cls, naming=convention, raises=tuple(all_raises), blocking=False),
             options=own_options,
             raises=tuple(all_raises),
-            filters=tuple(
-                dict.fromkeys((*(f for base in reversed(bases) for f in base.filters), *own_filters))
-            ),
+            filters=tuple(dict.fromkeys((*(f for base in reversed(bases) for f in base.filters), *own_filters))),
             naming=convention,
             of=None,
             frame=declaring_frame(1),

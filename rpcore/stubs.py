@@ -45,9 +45,7 @@ def make_stub_class(cls: type, key: str, methods: Sequence[MethodSpec]) -> type[
     exec(compile(source, filename, "exec"), compiled)
     slots = [_slot(method) for method in methods]
 
-    def __init__(
-        self: Any, callers: Mapping[str, Callable[..., Any]], text: str = "", owner: object = None
-    ) -> None:
+    def __init__(self: Any, callers: Mapping[str, Callable[..., Any]], text: str = "", owner: object = None) -> None:
         for method, slot in zip(methods, slots, strict=True):
             setattr(self, slot, callers[method.name])
         self._text = text
@@ -120,9 +118,7 @@ def _dressed(function: types.FunctionType, method: MethodSpec) -> types.Function
         method.name,
         tuple(parameter.default for parameter in given if parameter.kind is not keyword_only),
     )
-    made.__kwdefaults__ = {
-        parameter.name: parameter.default for parameter in given if parameter.kind is keyword_only
-    }
+    made.__kwdefaults__ = {parameter.name: parameter.default for parameter in given if parameter.kind is keyword_only}
     made.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters} | {
         "return": method.signature.return_annotation
     }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from rpcore._check_filter import check_filter
 from rpcore._check_registry import check_registry, registry_checks
 
 
@@ -24,4 +25,4 @@ class ManualClock:
         self.now += seconds
 
 
-__all__ = ["ManualClock", "check_registry", "registry_checks"]
+__all__ = ["ManualClock", "check_filter", "check_registry", "registry_checks"]

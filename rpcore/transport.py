@@ -76,6 +76,7 @@ def loop_engine(loop: asyncio.AbstractEventLoop) -> Engine:
         loop=loop,
         context=contextvars.copy_context(),
         cancelled_error=asyncio.CancelledError,
+        running_loop=asyncio._get_running_loop,
     )
     _engines.add(engine)
     return engine
@@ -168,9 +169,7 @@ def raised(limits: Limits | None, payload: int) -> Limits:
     limits = limits if limits is not None else Limits()
     if payload <= limits.payload:
         return limits
-    return Limits(
-        payload=payload, depth=limits.depth, count=limits.count, memory=max(limits.memory, 8 * payload)
-    )
+    return Limits(payload=payload, depth=limits.depth, count=limits.count, memory=max(limits.memory, 8 * payload))
 
 
 def parse_address(address: str) -> tuple[str, int]:
@@ -251,6 +250,8 @@ class Pool:
         for connection in list(endpoint.connections):
             connection.stop_requests()
             self._close_when_idle(connection)
+        if endpoint.waiting:  # for the dial that was just given up
+            endpoint.connect_failed(errors.ConnectError(f"{address}: no longer a provider", address=address))
 
     def _close_when_idle(self, connection: Connection) -> None:
         if connection.closed:
@@ -274,6 +275,8 @@ class Pool:
         tasks = self._dialling.setdefault(address, set())
         if any(not task.done() for task in tasks):  # done ones leave the set a turn of the loop later
             return
+        if self._loop.is_closed():
+            raise RuntimeError("Event loop is closed")  # as create_task would, but without a coroutine left over
         attempt, _ = self._retry.get(address, (0, None))
         self._forget_retry(address)
         self._retry[address] = (attempt, None)
@@ -310,12 +313,14 @@ class Pool:
                     await self._loop.create_connection(lambda: protocol, host, port)
                 connection.hello()
                 await hello
+                if connection.closed:
+                    raise errors.ConnectError(str(connection.close_reason), address=address)
                 if not connection.peer_rpcore:
                     raise errors.ConnectError(
                         f"{address}: the peer is not rpcore and speaks another serialization than msgpack",
                         address=address,
                     )
-        except (OSError, TimeoutError) as error:
+        except Exception as error:  # not only OSError: a host name that cannot be encoded is a UnicodeError
             protocol.abort()
             self._dial_failed(endpoint, error, time.monotonic() - started)
         except asyncio.CancelledError:
@@ -479,8 +484,7 @@ class Listener:
         try:
             if host.startswith("unix:"):
                 path = host[5:]
-                _remove_stale_socket(path)
-                server = await self._loop.create_unix_server(self._accepted, path, backlog=backlog)
+                server = await self._loop.create_unix_server(self._accepted, sock=_bind_unix(path), backlog=backlog)
                 self._unix_paths.append((path, os.stat(path).st_ino))
             else:
                 sock = _listening_socket(host, port, backlog)
@@ -489,9 +493,7 @@ class Listener:
         except OSError as error:
             where = host if host.startswith("unix:") else f"{host or '*'}:{port}"
             hint = "; another process listens there" if error.errno == 98 or "in use" in str(error) else ""
-            raise errors.ConfigurationError(
-                f"cannot listen on {where}: {error.strerror or error}{hint}"
-            ) from error
+            raise errors.ConfigurationError(f"cannot listen on {where}: {error.strerror or error}{hint}") from error
         self._servers.append(server)
         _listeners.add(self)
         self._schedule_beat()
@@ -650,9 +652,7 @@ def _listening_socket(host: str, port: int, backlog: int) -> socket.socket:
         return socket.create_server(("", port), family=socket.AF_INET6, backlog=backlog, dualstack_ipv6=True)
     if not host:
         return socket.create_server(("", port), backlog=backlog)
-    family, _, _, _, address = socket.getaddrinfo(
-        host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
-    )[0]
+    family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0]
     return socket.create_server(address[:2], family=family, backlog=backlog)
 
 
@@ -663,6 +663,19 @@ def _peer_name(transport: asyncio.Transport) -> str:
             return f"{name[0][7:]}:{name[1]}"
         return f"[{name[0]}]:{name[1]}" if ":" in name[0] else f"{name[0]}:{name[1]}"
     return f"unix:{transport.get_extra_info('sockname') or ''}"
+
+
+def _bind_unix(path: str) -> socket.socket:
+    """A socket bound to ``path``. The loops' own way takes the path away from a server that listens there."""
+    _remove_stale_socket(path)
+    sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    try:
+        sock.bind(path)
+    except OSError:
+        sock.close()
+        raise
+    sock.setblocking(False)
+    return sock
 
 
 def _remove_stale_socket(path: str) -> None:

@@ -17,9 +17,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
-from conftest import _descriptors, _settled, _threads
-
 import rpcore
+from conftest import _descriptors, _settled, _threads
 
 
 class Refused(Exception):

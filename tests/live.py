@@ -65,7 +65,7 @@ async def serve(
 async def until(condition: Callable[[], Any], limit: float = 5.0) -> None:
     """Wait for what no event tells: a state inside the other side or another process."""
     async with asyncio.timeout(limit):
-        while not condition():
+        while not condition():  # noqa: ASYNC110 - there is no event
             await asyncio.sleep(0.002)
 
 
@@ -89,7 +89,7 @@ class Proxy:
 
     async def __aenter__(self) -> Self:
         self._server = await asyncio.start_server(self._accept, "127.0.0.1", 0)
-        self.address = "127.0.0.1:{}".format(self._server.sockets[0].getsockname()[1])
+        self.address = f"127.0.0.1:{self._server.sockets[0].getsockname()[1]}"
         return self
 
     async def __aexit__(self, *exc: object) -> None:

@@ -69,9 +69,7 @@ class Peers:
 def sent(peers: Peers) -> list[tuple[int, int]]:
     """(provider, call id) of the requests written since the last look."""
     peers.wire.ticks.run()
-    return [
-        (i, id) for i, box in enumerate(peers.outs) for flags, _, id, _ in split(box.take()) if not flags & 0x20
-    ]
+    return [(i, id) for i, box in enumerate(peers.outs) for flags, _, id, _ in split(box.take()) if not flags & 0x20]
 
 
 def answer(peers: Peers, where: tuple[int, int], data: bytes) -> None:
@@ -609,3 +607,116 @@ def test_a_request_of_another_encoding_finds_its_method_by_names() -> None:
     feed(wire.server, frame(REQUEST | TWOWAY | MSGPACK, 0, 1, loose) + request(2, "y"))
     wire.ticks.run()
     assert [(status, id) for _, status, id, _ in split(wire.back.take())] == [(20, 1), (20, 2)]
+
+
+# --- what a woken task does while the rest of the input waits ----------------------------------------
+
+
+def test_a_task_woken_by_its_reply_may_cancel_another_whose_reply_is_in_the_same_read() -> None:
+    wire = Wire()
+    second = wire.call("second")
+
+    async def cancels() -> str:
+        value: str = await wire.caller()("first")
+        second.cancel()
+        return value
+
+    first = wire.start(cancels())
+    ids = {msgpack.unpackb(body)[4][0]: id for *_, id, body in split(wire.out.take())}
+    feed(wire.client, reply(ids["first"], "a") + reply(ids["second"], "b"))
+    wire.ticks.run()
+    assert first.result() == "a"
+    assert isinstance(second.error, Cancelled)
+    assert wire.client.in_flight == wire.node.active == 0
+
+
+def test_it_may_close_the_connection_whose_input_is_being_read() -> None:
+    wire = Wire()
+
+    async def closes() -> str:
+        value: str = await wire.caller()("first")
+        wire.client.close()
+        return value
+
+    first, second = wire.start(closes()), wire.call("second", retries=0)
+    wire.out.take()
+    feed(wire.client, reply(1, "a") + reply(2, "b"))
+    wire.ticks.run()
+    assert first.result() == "a"
+    assert isinstance(second.error, errors.ConnectionLost)  # nobody reads on a closed connection
+
+
+def test_it_may_call_again_and_the_new_frames_leave_when_the_input_is_read() -> None:
+    wire = Wire({"echo": echo})
+
+    async def chain() -> list[Any]:
+        return [await wire.caller()(i) for i in range(5)]
+
+    tasks = [wire.start(chain()) for _ in range(3)]
+    for _ in range(5):
+        data = wire.send()
+        assert len(split(data)) == 3
+        wire.ticks.run()
+        feed(wire.client, wire.back.take())
+        assert len(wire.out) <= 1  # what the woken tasks sent, in one write, without waiting for a tick
+    wire.ticks.run()
+    assert [task.result() for task in tasks] == [[0, 1, 2, 3, 4]] * 3
+
+
+def test_system_exit_in_a_woken_task_belongs_to_the_loop_and_not_to_the_connection() -> None:
+    wire = Wire()
+
+    async def exits() -> None:
+        await wire.caller()("first")
+        raise SystemExit(3)
+
+    class Raising(MiniTask):
+        def _end(self, value: Any, error: BaseException | None) -> None:
+            super()._end(value, error)
+            if isinstance(error, SystemExit):
+                raise error  # as asyncio's tasks do
+
+    Raising(wire.ticks, exits())
+    wire.ticks.run()
+    other = wire.call("second")
+    feed(wire.client, reply(1, "a") + reply(2, "b"))
+    assert not wire.client.closed and other.done
+    with pytest.raises(SystemExit):
+        wire.ticks.run()
+    wire.ticks.run()
+    assert other.result() == "b"
+    third = wire.call("third")
+    feed(wire.client, reply(3, "c"))
+    assert third.result() == "c"
+
+
+def test_system_exit_in_a_handler_belongs_to_the_loop() -> None:
+    async def exits(value: Any) -> None:
+        raise SystemExit(3)
+
+    for workers in (0, 1):
+        wire = Wire({"exits": exits, "echo": echo})
+        wire.far.engine.spawn_workers(workers)
+        wire.ticks.run()
+        feed(wire.server, request(1, "x", "exits") + request(2, "y"))
+        with pytest.raises(SystemExit):
+            wire.ticks.run()
+        wire.ticks.run()
+        assert (20, 2) in [(status, id) for _, status, id, _ in split(wire.back.take())]
+        assert wire.dispatch.entries[0].gauge.active == 0
+        assert not wire.server.closed
+
+
+def test_a_connection_that_is_closed_when_it_is_reported_does_not_hold_the_loop() -> None:
+    peers = Peers(1)
+    lost(peers, 0)
+    task = peers.call()
+    dead = Connection(peers.wire.near.engine, client=True)
+    dead.close()
+    peers.endpoints[0].connected(dead)
+    assert not task.done
+    peers.endpoints[0].lost(dead)
+    peers.connections[0] = peers.connect(0)
+    (where,) = sent(peers)
+    answer(peers, where, reply(where[1], "fine"))
+    assert task.result() == "fine"

@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from cli_server import HERE, serving
 from click.testing import CliRunner, Result
 
+from cli_server import HERE, serving
 from rpcore.cli.app import rpcore
 
 SERVICE = "org.demo.UserService"

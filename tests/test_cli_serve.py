@@ -9,9 +9,9 @@ import sys
 from pathlib import Path
 
 import pytest
-from cli_server import HERE, serving
 from click.testing import CliRunner, Result
 
+from cli_server import HERE, serving
 from rpcore.cli.app import rpcore
 
 

@@ -12,6 +12,7 @@ from uuid import UUID
 
 import msgpack
 import pytest
+
 from codec_samples import (
     Access,
     Cat,
@@ -30,7 +31,6 @@ from codec_samples import (
     Square,
     Tree,
 )
-
 from rpcore.errors import DecodeError, EncodeError
 from rpcore.model import Parameter
 from rpcore.plan import compile_args, compile_type
@@ -86,6 +86,9 @@ UNENCODABLE: list[tuple[Any, Any, str]] = [
     (Literal["a", 1], "b", "result: expected Literal['a', 1], got 'b'"),
     (Literal["a", 1], True, "result: expected Literal['a', 1], got True"),
     (Literal["a", 1], [], "result: expected Literal['a', 1], got []"),
+    (Literal[None], 5, "result: expected Literal[None], got 5"),
+    (Literal["a", "b"], None, "result: expected Literal['a', 'b'], got None"),
+    (Literal[1, 2], True, "result: expected Literal[1, 2], got True"),
     (Plain, Frozen(1), "result: expected Plain, got Frozen"),
     (Plain, {"id": 1}, "result: expected Plain, got dict"),
     (Plain, Plain("x"), "result.id: expected int, got str"),  # type: ignore[arg-type]

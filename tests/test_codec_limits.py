@@ -8,8 +8,8 @@ from typing import Any
 
 import msgpack
 import pytest
-from codec_samples import Plain, Tree
 
+from codec_samples import Plain, Tree
 from rpcore._codec import Limits, Plan
 from rpcore.errors import ConfigurationError, DecodeError, EncodeError
 from rpcore.plan import compile_type

@@ -10,10 +10,10 @@ from typing import Any, NamedTuple, Optional
 
 import msgpack
 import pytest
-from codec_samples import SAMPLES, Access, Color, Level, Planet
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from codec_samples import SAMPLES, Access, Color, Level, Planet
 from rpcore._codec import Limits, Plan
 from rpcore.errors import DecodeError
 from rpcore.plan import compile_type

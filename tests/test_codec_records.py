@@ -10,6 +10,8 @@ import msgpack
 import msgspec
 import pydantic
 import pytest
+
+import rpcore
 from codec_samples import (
     Cat,
     CatDict,
@@ -31,8 +33,7 @@ from codec_samples import (
     SlotsChild,
     Square,
 )
-
-import rpcore
+from rpcore._codec import OMIT
 from rpcore.errors import ConfigurationError, DecodeError, EncodeError
 from rpcore.plan import compile_type, register_adapter
 from rpcore.records import Field, Record
@@ -335,3 +336,38 @@ def test_an_adapter_of_ones_own(monkeypatch: pytest.MonkeyPatch) -> None:
     assert unpack(plan.dumps([Handmade(1)])) == [{"x": 1, "why": 2}]
     made = plan.loads(pack([{"x": 1}]))[0]
     assert (made.x, made.y) == (1, 7)
+
+
+@pytest.mark.parametrize(
+    ("record", "text"),
+    [
+        (Record((Field("x", OMIT, hint=int),), "new"), "x: only a key or a keyword can be left out"),
+        (Record((Field("x", OMIT, hint=int),), "call"), "x: only a key or a keyword can be left out"),
+        (Record((Field("x", hint=int),), "tuple"), "Handmade is no tuple"),
+        (
+            Record((Field("x", hint=int, argument="x"), Field("y", hint=int)), "call"),
+            "fields passed by position must come before keywords",
+        ),
+    ],
+)
+def test_an_adapter_that_makes_no_sense(monkeypatch: pytest.MonkeyPatch, record: Record, text: str) -> None:
+    class Handmade:
+        x = 0
+        y = 0
+
+    monkeypatch.setattr("rpcore.records._registered", (lambda cls: record if cls is Handmade else None,))
+    with pytest.raises(ConfigurationError, match=text):
+        compile_type(Handmade)
+
+
+def test_a_property_that_refuses_a_value_is_a_decode_error() -> None:
+    @dataclass
+    class Strict:
+        x: int
+
+    def refuse(self: Any, value: int) -> None:
+        raise ValueError(f"not {value}")
+
+    Strict.x = property(lambda self: 1, refuse)  # type: ignore[assignment]
+    with pytest.raises(DecodeError, match="Strict: ValueError: not 5"):
+        compile_type(Strict).loads(pack({"x": 5}))

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import copy
+import datetime
+import decimal
+import uuid
 from contextlib import suppress
 from typing import Any
 
 import msgpack
 import pytest
-from codec_samples import SAMPLES, name_of
 
+from codec_samples import SAMPLES, name_of
 from rpcore.errors import DecodeError, EncodeError
 from rpcore.plan import compile_type
 
@@ -139,10 +143,6 @@ def test_subclasses_are_encoded_as_what_is_declared() -> None:
 
 
 def test_any_takes_everything_natural() -> None:
-    import datetime
-    import decimal
-    import uuid
-
     from codec_samples import UUID_TEXT, Color, Level, Plain, Point, Slots
 
     plan = compile_type(Any)
@@ -180,3 +180,36 @@ def test_any_decodes_to_plain_python() -> None:
             plan.loads(bad)
     with pytest.raises(DecodeError, match="extension type 5"):
         plan.loads(msgpack.packb(msgpack.ExtType(5, b"abc")))
+
+
+def test_a_uuid_is_read_as_the_class_itself_would_make_it() -> None:
+    plan = compile_type(uuid.UUID)
+    made = uuid.UUID("12345678-9ABC-def0-1234-56789abcdef0")
+    for text in (str(made), made.hex, str(made).upper()):
+        back = plan.loads(msgpack.packb(text))
+        assert back == made and hash(back) == hash(made) and repr(back) == repr(made)
+        assert back.is_safe is made.is_safe and copy.copy(back) == made
+    for wrong in ("", made.hex[:-1], made.hex[:-1] + "g", "-" * 36, "1" * 36, "é" * 16, "1" * 37):
+        with pytest.raises(DecodeError, match="expected UUID, got str"):
+            plan.loads(msgpack.packb(wrong))
+
+
+@pytest.mark.parametrize("year", [1, 2, 4, 99, 100, 101, 399, 400, 401, 1600, 1900, 1970, 2000, 2024, 2100, 9996, 9999])
+def test_instants_around_the_corners_of_the_calendar(year: int) -> None:
+    plan = compile_type(datetime.datetime)
+    for month, day in ((1, 1), (2, 28), (3, 1), (12, 31)):
+        value = datetime.datetime(year, month, day, 23, 59, 59, 999999, tzinfo=datetime.UTC)
+        data = plan.dumps(value)
+        assert plan.loads(data) == value
+        if year > 1:  # the stock package makes them by way of a local time that year 1 may not have
+            assert msgpack.unpackb(data, timestamp=3) == value
+        for ahead in (datetime.timedelta(hours=14), datetime.timedelta(hours=-12, microseconds=1)):
+            inside = min(max(year, 2), 9998)  # so that it is a year in UTC, too
+            zoned = datetime.datetime(inside, month, day, 12, 0, 0, 5, tzinfo=datetime.timezone(ahead))
+            assert plan.loads(plan.dumps(zoned)) == zoned
+
+
+@pytest.mark.parametrize("seconds", [-62135596801, 253402300800, -(2**63), 2**63 - 1])
+def test_instants_beyond_the_calendar_are_refused(seconds: int) -> None:
+    with pytest.raises(DecodeError, match="outside the years 1 to 9999"):
+        compile_type(datetime.datetime).loads(msgpack.packb(msgpack.Timestamp(seconds, 5)))

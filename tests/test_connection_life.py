@@ -343,3 +343,41 @@ def test_repr_shows_state_and_counts() -> None:
     assert repr(wire.client) == "<Connection to 10.0.0.2:20880 open pending=1 serving=0 waiting=0>"
     wire.server.close()
     assert "from 10.0.0.1:54321 closed" in repr(wire.server)
+
+
+def test_a_cancellation_in_the_same_read_as_its_request_finds_it() -> None:
+    started = []
+
+    async def wait(value: int) -> Any:
+        started.append(value)
+        await Gate(wire.ticks)
+
+    cancel = frame(0xA0 | 29, 0, 2, b"\xa1C")
+    for workers in (0, 1, 2):
+        wire = Wire({"wait": wait})
+        wire.far.engine.spawn_workers(workers)
+        wire.ticks.run()
+        started.clear()
+        feed(wire.server, request(1, 1, "wait") + request(2, 2, "wait") + cancel)
+        wire.ticks.run()
+        assert started == [1] if workers < 2 else [1, 2]
+        assert wire.server.active_requests == 1
+        assert wire.dispatch.entries[0].gauge.active == 1
+        assert not wire.back  # nobody waits for an answer
+        feed(wire.server, request(3, 3, "wait"))
+        wire.ticks.run()
+        assert started[-1] == 3
+
+
+def test_a_disconnect_in_the_same_tick_as_a_request_keeps_it_from_starting() -> None:
+    started = []
+
+    async def note(value: int) -> None:
+        started.append(value)
+
+    wire = Wire({"note": note})
+    feed(wire.server, request(1, 1, "note"))
+    wire.server.close()
+    wire.ticks.run()
+    assert started == []
+    assert wire.dispatch.entries[0].gauge.active == 0

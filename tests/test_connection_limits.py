@@ -1,4 +1,4 @@
-"""Bodies over the limit: that one call fails with limit, size and option; its bytes are skipped exactly; the rest lives."""
+"""Bodies over the limit: that call fails with limit, size and option; its bytes are skipped exactly; the rest lives."""
 
 from __future__ import annotations
 

@@ -42,6 +42,7 @@ class PendingCalls(RuleBasedStateMachine):
         self.all: list[Modelled] = []
         self.paused = False
         self.ids: list[int] = []
+        self.losses = 0
 
     # --- what may happen ---
 
@@ -133,7 +134,9 @@ class PendingCalls(RuleBasedStateMachine):
             writelines=wire.out.writelines,
             events=wire.client_events,
             flush_frames=4,
+            first_id=1_000_000 * (self.losses + 1),  # a late answer to a lost call finds nobody
         )
+        self.losses += 1
         wire.endpoint.connected(wire.client)
         self.paused = False
 
@@ -193,11 +196,11 @@ class PendingCalls(RuleBasedStateMachine):
 
 
 ENDS: dict[str, tuple[type[BaseException], ...]] = {
-    "fault": (errors.RemoteFault,),
+    "fault": (errors.RemoteFault, errors.CallTimeout),  # the latter for one that comes at the last moment
     "cancelled": (Cancelled,),
     "timeout": (errors.CallTimeout,),
     "unsent": (errors.LimitExceeded, errors.ConnectError, errors.CallTimeout),
-    "lost": (errors.ConnectionLost,),
+    "lost": (errors.ConnectionLost, errors.CallTimeout),
 }
 
 TestPendingCalls = PendingCalls.TestCase

@@ -42,13 +42,14 @@ class Case:
 
 SERVER_CASES = [
     Case("request", request(7, "x"), [(MSGPACK, 20, 7, [0, "x", None])]),
-    Case("two requests", request(7, 1) + request(8, 2), [(MSGPACK, 20, 7, [0, 1, None]), (MSGPACK, 20, 8, [0, 2, None])]),
+    Case("two requests", request(7, 1) + request(8, 2), [
+        (MSGPACK, 20, 7, [0, 1, None]), (MSGPACK, 20, 8, [0, 2, None])]),
     Case("one-way request", request(7, "x", oneway=True), []),
     Case("negative id", request(-5, "x"), [(MSGPACK, 20, -5, [0, "x", None])]),
     Case("empty arguments body", request(9, b""), [(MSGPACK, 20, 9, [0, b"", None])]),
     Case("heartbeat", frame(0xE2, 0, 5, b"\x4e"), [(0x22, 20, 5, b"\x4e")]),
     Case("heartbeat of dubbo-go", frame(0xE2, 0, 5, b"\x4e\x4e"), [(0x22, 20, 5, b"\x4e")]),
-    Case("msgpack heartbeat", frame(REQUEST | TWOWAY | EVENT | MSGPACK, 0, 5, b"\xc0"), [(0x20 | MSGPACK, 20, 5, b"\xc0")]),
+    Case("msgpack heartbeat", frame(0xE0 | MSGPACK, 0, 5, b"\xc0"), [(0x20 | MSGPACK, 20, 5, b"\xc0")]),
     Case("one-way heartbeat", frame(0xA2, 0, 5, b"\x4e"), []),
     Case("hello", frame(0xE2, 0, HELLO, b"\x4e"), [(0x22, 20, HELLO, b"\x4e\x93\xa6rpcore\x01\x03")]),
     Case("event nobody knows", frame(0xE2, 0, 5, b"\x01X"), []),

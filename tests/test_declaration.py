@@ -426,9 +426,7 @@ def test_only_protocols_are_interfaces() -> None:
     class Derived(UserService):
         pass
 
-    assert refusal(lambda: interface("demo.Plain")(Plain)).startswith(
-        "Plain: an interface must be a Protocol"
-    )
+    assert refusal(lambda: interface("demo.Plain")(Plain)).startswith("Plain: an interface must be a Protocol")
     assert refusal(lambda: interface("demo.Derived")(Derived)).startswith("Derived: an interface must be")
     assert refusal(lambda: interface("demo.F")(no_self)).startswith("@rpcore.interface decorates a class")  # type: ignore[type-var]
     assert refusal(lambda: interface_spec(Plain)) == (
@@ -466,16 +464,12 @@ def test_hints_without_a_form_on_the_wire() -> None:
     assert refusal(declare(giving).resolve).startswith("Demo.find: return: ")
 
 
-@pytest.mark.parametrize(
-    "hint", [AsyncIterator[int], collections.abc.AsyncGenerator[int, None], Iterator[int]]
-)
+@pytest.mark.parametrize("hint", [AsyncIterator[int], collections.abc.AsyncGenerator[int, None], Iterator[int]])
 def test_streams_in_hints(hint: Any) -> None:
     async def find(self: Any, items: Any) -> Any: ...
 
     find.__annotations__.update(items=hint)
-    assert refusal(declare(find).resolve).startswith(
-        "Demo.find: parameter 'items': streams are not supported"
-    )
+    assert refusal(declare(find).resolve).startswith("Demo.find: parameter 'items': streams are not supported")
     find.__annotations__.update(items=int) or find.__annotations__.update({"return": hint})
     assert refusal(declare(find).resolve).startswith("Demo.find: return: streams are not supported")
 

@@ -8,8 +8,8 @@ import time
 from typing import Any
 
 import pytest
-from balancing import Consumer, Endpoint, instance, order
 
+from balancing import Consumer, Endpoint, instance, order
 from rpcore._core import Node, RandomPicker
 
 A, B, C = instance(1), instance(2), instance(3)
@@ -262,9 +262,7 @@ def test_an_empty_list_is_held_while_a_provider_answers(caplog: pytest.LogCaptur
     assert not consumer.now.held
     assert consumer.removed == list(nodes)
     held, dropped = (record.message for record in caplog.records)
-    assert held.startswith(
-        "org.demo.UserService: the registry lists no provider any more; keeping the 2 known"
-    )
+    assert held.startswith("org.demo.UserService: the registry lists no provider any more; keeping the 2 known")
     assert dropped.startswith("org.demo.UserService: dropping all 2 providers: unlisted, and they had their")
     assert consumer.time.pending == 0
 

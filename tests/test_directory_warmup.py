@@ -8,10 +8,10 @@ import math
 from typing import Any
 
 import pytest
-from balancing import Consumer, Time, counts, instance
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from balancing import Consumer, Time, counts, instance
 from rpcore.cluster.directory import RAMP_INTERVAL
 from rpcore.cluster.warmup import LARGEST_WEIGHT, age_of, weight_at
 from rpcore.model import Instance
@@ -176,7 +176,6 @@ def test_the_share_of_a_new_provider_grows(
     consumer.list(*present)
     new = instance(99, weight, warmup=warmup, timestamp=consumer.time.wall() if published else 0.0)
     consumer.list(*present, new)
-
 
     def share() -> float:
         picker = consumer.now.picker(balancer)

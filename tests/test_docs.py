@@ -173,7 +173,9 @@ def test_the_example_of_two_processes_works(tmp_path: Path) -> None:
         finally:
             provider.terminate()
         assert provider.wait(30) == 0
-    assert (consumer.returncode, consumer.stderr) == (0, "")
+    # asyncio's debug mode says "Executing ... took 0.142 seconds" where the machine is slow; that is no fault.
+    said = [line for line in consumer.stderr.splitlines() if not line.startswith("Executing ")]
+    assert (consumer.returncode, said) == (0, [])
     assert consumer.stdout.splitlines() == [
         "User(id=1, name='Ada', tags=['admin'])",
         "User(id=2, name='Grace Hopper', tags=[])",

@@ -37,9 +37,7 @@ def installed(monkeypatch):
 
 def test_builtin_is_imported_on_first_use(installed):
     asked = installed()
-    shapes = table(
-        decimal="decimal:Decimal", fraction="fractions:Fraction.from_float", broken="no_such_module:x"
-    )
+    shapes = table(decimal="decimal:Decimal", fraction="fractions:Fraction.from_float", broken="no_such_module:x")
     import decimal
     import fractions
 
@@ -82,9 +80,7 @@ def test_entry_point_cannot_replace_a_builtin(installed):
 def test_two_packages_with_one_name(installed):
     installed(path="pathlib:PurePath")
     installed(path="pathlib:Path")
-    with pytest.raises(
-        ConfigurationError, match=r"'path' is offered by .*pathlib:Path.* and .*pathlib:PurePath"
-    ):
+    with pytest.raises(ConfigurationError, match=r"'path' is offered by .*pathlib:Path.* and .*pathlib:PurePath"):
         table().load("path")
 
 

@@ -1,4 +1,4 @@
-"""Filters by users at the three places: around the call, around each attempt, on the server; in which order; off, nothing."""
+"""Filters by users at the three places: the call, each attempt, the server; in which order; and off, nothing."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from collections.abc import Awaitable, Callable
 from typing import Any, Protocol
 
 import pytest
-from conftest import Run
 
 import rpcore
+from conftest import Run
 from live import Proxy, serve, serving
 from rpcore import errors
 from rpcore._core import Call, Caller

@@ -9,10 +9,10 @@ import tracemalloc
 from typing import Any
 
 import pytest
-from hessian_samples import VECTORS, Node, User
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from hessian_samples import VECTORS, Node, User
 from rpcore._codec import Limits, hessian_dumps, hessian_loads
 from rpcore.errors import DecodeError, EncodeError
 from rpcore.plan import compile_type

@@ -12,11 +12,11 @@ from typing import Annotated, Any, Literal
 from uuid import UUID
 
 import pytest
-from codec_samples import SAMPLES, name_of
-from hessian_samples import Address, Admin, Color, Node, User
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from codec_samples import SAMPLES, name_of
+from hessian_samples import Address, Admin, Color, Node, User
 from rpcore._codec import HessianReader, Plan, hessian_dumps, hessian_loads
 from rpcore.assignable import contradicts
 from rpcore.errors import ConfigurationError, DecodeError, EncodeError

@@ -8,8 +8,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from hessian_samples import FRAMES, LARGE, READS, VECTORS, values_of
 
+from hessian_samples import FRAMES, LARGE, READS, VECTORS, values_of
 from rpcore._codec import HessianReader, hessian_dumps, hessian_loads
 from rpcore.errors import DecodeError
 from rpcore.javatypes import (

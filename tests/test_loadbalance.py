@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from balancing import instance, make_nodes, order
 
+from balancing import instance, make_nodes, order
 from rpcore import loadbalance
 from rpcore._core import LeastActivePicker, Node, PythonPicker, RandomPicker, RoundRobinPicker
 from rpcore.errors import ConfigurationError

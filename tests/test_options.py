@@ -91,10 +91,7 @@ def test_good_values_pass_unchanged(place: Place) -> None:
 @pytest.mark.parametrize(
     ("name", "value", "expected"),
     [
-        *(
-            ("timeout", v, "a number of seconds above 0")
-            for v in (0, -1, math.nan, math.inf, "1", True, None, 3e6)
-        ),
+        *(("timeout", v, "a number of seconds above 0") for v in (0, -1, math.nan, math.inf, "1", True, None, 3e6)),
         *(("deadline", v, "a number of seconds above 0") for v in (0.0, math.inf)),
         *(("retries", v, "an int from 0 to 1000") for v in (-1, 1.0, True, "2", 1001)),
         *(("idempotent", v, "True or False") for v in (0, 1, "yes", None)),
@@ -131,9 +128,7 @@ def make(values: dict[str, Any], methods: dict[str, dict[str, Any]] | None, plac
 
 def test_a_layer_keeps_methods_by_wire_name() -> None:
     made = make({"timeout": 2.0}, {"find": {"retries": 0}, "findAll": {"timeout": 5.0}})
-    assert made == Layer(
-        "refer", Options(timeout=2.0), {"find": Options(retries=0), "findAll": Options(timeout=5.0)}
-    )
+    assert made == Layer("refer", Options(timeout=2.0), {"find": Options(retries=0), "findAll": Options(timeout=5.0)})
     assert make({}, None) == Layer("refer")
 
 
@@ -267,9 +262,7 @@ option_sets = st.fixed_dictionaries(
 
 
 @given(option_sets, option_sets, option_sets)
-def test_an_overridden_value_is_what_resolving_with_it_gives(
-    low: Options, high: Options, call: Options
-) -> None:
+def test_an_overridden_value_is_what_resolving_with_it_gives(low: Options, high: Options, call: Options) -> None:
     layers = {"declaration": Layer("declaration", low), "refer": Layer("refer", methods={"find": high})}
     assert resolve("find", **layers).overridden(call) == resolve("find", **layers, call=call)
     merged = {**DEFAULTS.given(), **low.given(), **high.given(), **call.given()}

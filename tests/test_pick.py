@@ -10,10 +10,10 @@ import weakref
 from collections import Counter
 
 import pytest
-from balancing import PICKERS, Endpoint, counts, improbable, instance, make_nodes, order
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from balancing import PICKERS, Endpoint, counts, improbable, instance, make_nodes, order
 from rpcore._core import LeastActivePicker, Node, Picker, PythonPicker, RandomPicker, RoundRobinPicker
 
 LARGEST = 2**31 - 1
@@ -183,9 +183,7 @@ def test_long_cycles_are_spread_evenly() -> None:
         assert all(abs(g - picks * w / sum(weights)) < 1.5 for g, w in zip(got, weights, strict=True))
 
 
-@pytest.mark.parametrize(
-    "weights", [[5, 1, 1], [5000, 3001, 7], [1] * 5, [3] * 5000], ids=lambda w: str(w[:3])
-)
+@pytest.mark.parametrize("weights", [[5, 1, 1], [5000, 3001, 7], [1] * 5, [3] * 5000], ids=lambda w: str(w[:3]))
 def test_a_new_list_goes_on_where_the_last_was(weights: list[int]) -> None:
     nodes = make_nodes(weights)
     whole = order(RoundRobinPicker(nodes), 200)

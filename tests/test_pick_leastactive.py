@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections import Counter
 
 import hypothesis.strategies as st
-from balancing import improbable, make_nodes
 from hypothesis import settings
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
+from balancing import improbable, make_nodes
 from rpcore._core import LeastActivePicker, Node
 
 

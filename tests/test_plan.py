@@ -8,6 +8,8 @@ from typing import Annotated, Any, Literal, TypedDict
 
 import msgpack
 import pytest
+
+import rpcore
 from codec_samples import (
     Cat,
     Checked,
@@ -15,8 +17,6 @@ from codec_samples import (
     Plain,
     Renamed,
 )
-
-import rpcore
 from rpcore.errors import ConfigurationError, DecodeError, EncodeError
 from rpcore.plan import compile_exception, compile_type
 from rpcore.types import Name

@@ -10,8 +10,8 @@ import time
 from pathlib import Path
 
 import pytest
-from registry_helpers import BOTH_WAYS, KEY, SOON, Log, instance
 
+from registry_helpers import BOTH_WAYS, KEY, SOON, Log, instance
 from rpcore.errors import ConfigurationError, RegistryError
 from rpcore.registry import _entries
 from rpcore.registry.file import FileRegistry, default_directory

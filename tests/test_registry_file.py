@@ -15,8 +15,8 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from registry_helpers import BOTH_WAYS, KEY, SOON, Log, dead_entry, instance, is_gone
 
+from registry_helpers import BOTH_WAYS, KEY, SOON, Log, dead_entry, instance, is_gone
 from rpcore.errors import LocalProtocolError
 from rpcore.model import Instance, ServiceKey
 from rpcore.registry import _entries, _inotify
@@ -50,9 +50,7 @@ def test_leftovers_of_a_reboot_are_no_providers(run, directory, inotify):
 
 def test_other_files_are_left_alone(run, directory):
     directory.mkdir(mode=0o700)
-    others = [
-        directory / name for name in ("README", "x.provider", "a@b@c.provider.bak", ".hidden@b@c.provider")
-    ]
+    others = [directory / name for name in ("README", "x.provider", "a@b@c.provider.bak", ".hidden@b@c.provider")]
     for path in others:
         path.write_text("not ours")
     (directory / "sub@directory@x.provider").mkdir()

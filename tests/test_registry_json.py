@@ -62,9 +62,7 @@ def test_defaults_are_not_written():
 
 def test_unknown_fields_are_skipped():
     """Those that a newer version may write, at every level."""
-    instance = Instance(
-        ServiceKey("a.B"), "h", 1, options=Options(retries=1), method_options={"m": Options(retries=2)}
-    )
+    instance = Instance(ServiceKey("a.B"), "h", 1, options=Options(retries=1), method_options={"m": Options(retries=2)})
     record = json.loads(to_json(instance))
     for place in (record, record["service"], record["options"], record["method_options"]["m"]):
         place["from_the_future"] = [{"x": None}]

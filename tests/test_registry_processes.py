@@ -11,8 +11,8 @@ import warnings
 from pathlib import Path
 
 import pytest
-from registry_helpers import BOTH_WAYS, KEY, SOON, Log, Provider, instance
 
+from registry_helpers import BOTH_WAYS, KEY, SOON, Log, Provider, instance
 from rpcore.errors import LocalProtocolError
 from rpcore.registry import _entries
 from rpcore.registry._descriptors import Descriptors

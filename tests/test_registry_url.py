@@ -63,9 +63,7 @@ def test_connect_by_scheme(tmp_path):
 def test_no_url_is_the_embedded_registry(monkeypatch, tmp_path):
     monkeypatch.setenv("RPCORE_HOME", str(tmp_path))
     registry = connect()
-    assert (
-        isinstance(registry, FileRegistry) and registry.path == default_directory() == f"{tmp_path}/registry"
-    )
+    assert isinstance(registry, FileRegistry) and registry.path == default_directory() == f"{tmp_path}/registry"
     assert list(tmp_path.iterdir()) == [], "constructing does no IO"
 
 

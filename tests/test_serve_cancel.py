@@ -1,4 +1,4 @@
-"""What cancels a handler: its caller's cancellation, timeout and disconnect, and the server's stop; and what does not."""
+"""What cancels a handler (its caller's cancellation, timeout, disconnect, the server's stop) and what does not."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ import asyncio
 from typing import Protocol
 
 import pytest
-from conftest import Run
 
 import rpcore
+from conftest import Run
 from live import serve, serving, until
 from rpcore import errors
 

@@ -12,10 +12,11 @@ import threading
 from typing import Protocol
 
 import anyio
+import anyio.lowlevel
 import pytest
-from conftest import Run
 
 import rpcore
+from conftest import Run
 from live import serving
 from rpcore import errors
 
@@ -55,7 +56,7 @@ class Handlers:
         return "not reached"
 
     async def timeout_without_suspension(self) -> str:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(10):  # noqa: ASYNC100
             return "at once"
 
     async def task_group(self) -> str:
@@ -82,7 +83,7 @@ class Handlers:
 
     async def anyio_unused(self) -> str:
         with anyio.move_on_after(10) as scope:
-            await anyio.sleep(0)
+            await anyio.lowlevel.checkpoint()
         return f"cancelled {scope.cancelled_caught}"
 
     async def anyio_nested(self) -> str:

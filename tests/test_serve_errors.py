@@ -1,4 +1,4 @@
-"""What goes wrong on the server, as its caller sees it: each its own error, naming the place and what exists near it."""
+"""What goes wrong on the server, as its caller sees it: each its own error, naming the place and what is near it."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ import pickle
 from typing import Any, Protocol
 
 import pytest
-from conftest import Run
 
 import rpcore
+from conftest import Run
 from live import serve, serving, until
 from rpcore import errors
 
@@ -96,7 +96,7 @@ def failing(run: Run, how: str, **server: Any) -> Exception:
 
     async def main() -> Exception:
         async with serving(Errors, Handlers(), refer={"retries": 0}, **server) as stub:
-            with pytest.raises(Exception) as raised:  # noqa: PT011
+            with pytest.raises(Exception) as raised:
                 await stub.fail(how)
             assert await stub.fine(1) == 1
             return raised.value
@@ -325,7 +325,7 @@ def test_expired_work_is_not_started(run: Run) -> None:
         async def fine(self, value: int) -> int:
             self.started.append(value)
             if value == 0:
-                time.sleep(0.2)
+                time.sleep(0.2)  # noqa: ASYNC251 - what a handler must not do, and some will
             return value
 
     async def main() -> None:

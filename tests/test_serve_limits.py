@@ -1,4 +1,4 @@
-"""Concurrency limits: refused before dispatch, naming the limit, and tried elsewhere; deadlines of nested calls; attachments."""
+"""Concurrency limits, refused before dispatch and tried elsewhere; deadlines of nested calls; attachments."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from collections.abc import AsyncIterator
 from typing import Any, Protocol
 
 import pytest
-from conftest import Run
 
 import rpcore
+from conftest import Run
 from live import serve, serving, until
 from rpcore import errors
 

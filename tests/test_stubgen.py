@@ -65,9 +65,7 @@ def samples(m: Any) -> dict[str, tuple[tuple[Any, ...], Any]]:
         token=token,
         old_name="old",
     )
-    order = m.Order(
-        item, m.Square(m.Size(2, 3)), tree={"a": [m.Order(part, m.Circle(1.5))]}, wait=timedelta(0, 1)
-    )
+    order = m.Order(item, m.Square(m.Size(2, 3)), tree={"a": [m.Order(part, m.Circle(1.5))]}, wait=timedelta(0, 1))
     return {
         "find_item": (("k", m.Color.RED), item),
         "list": (("a", m.Page([item], "next")), m.Page([part, item])),
@@ -107,9 +105,7 @@ def test_a_client_puts_the_same_bytes_on_the_wire(shop: ModuleType, client: Modu
         assert answer == our.result.dumps(our_result)
         assert our.result.loads(answer) == our_result
         assert [plan.wire_name for plan in our.errors] == [plan.wire_name for plan in their.errors]
-        assert [(p.name, p.required) for p in our.parameters] == [
-            (p.name, p.required) for p in their.parameters
-        ]
+        assert [(p.name, p.required) for p in our.parameters] == [(p.name, p.required) for p in their.parameters]
 
 
 def test_a_client_raises_the_same_exceptions(shop: ModuleType, client: ModuleType) -> None:

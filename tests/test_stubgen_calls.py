@@ -29,9 +29,7 @@ def modules(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[tuple[M
         del sys.modules[name]
 
 
-def test_a_generated_client_calls_the_provider(
-    run: Callable[..., Any], modules: tuple[ModuleType, ModuleType]
-) -> None:
+def test_a_generated_client_calls_the_provider(run: Callable[..., Any], modules: tuple[ModuleType, ModuleType]) -> None:
     theirs: Any
     ours: Any
     theirs, ours = modules

@@ -119,9 +119,7 @@ def test_source_is_readable_and_in_tracebacks() -> None:
     )
     with pytest.raises(ValueError, match="no shop") as caught:
         shop.price("tea").send(None)
-    assert "return await self._rpc_price(item, amount, currency)" in "".join(
-        traceback.format_exception(caught.value)
-    )
+    assert "return await self._rpc_price(item, amount, currency)" in "".join(traceback.format_exception(caught.value))
     linecache.checkcache()
     assert inspect.getsource(shop.close)
 
@@ -134,9 +132,7 @@ def test_a_stub_is_an_instance_of_its_interface(shop: Any) -> None:
 def test_repr_and_class(shop: Any) -> None:
     spec = interface_spec(Shop)
     assert repr(shop) == "<Shop stub org.demo.Shop:1.0.0 by test>"
-    assert (
-        repr(spec.stub_class(dict.fromkeys(spec.wire_names, print), "")) == "<Shop stub org.demo.Shop:1.0.0>"
-    )
+    assert repr(spec.stub_class(dict.fromkeys(spec.wire_names, print), "")) == "<Shop stub org.demo.Shop:1.0.0>"
     assert spec.stub_class is interface_spec(Shop).stub_class
     assert type(shop).__name__ == "ShopStub"
     assert type(shop).__doc__ == "Sells things."

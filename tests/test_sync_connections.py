@@ -12,6 +12,8 @@ import time
 from collections.abc import Callable, Iterator
 
 import pytest
+
+import rpcore
 from blocking import (
     RawPeer,
     ServerProcess,
@@ -25,8 +27,6 @@ from blocking import (
     threads,
     until,
 )
-
-import rpcore
 from rpcore import errors, sync
 
 HEARTBEAT = 0x20  # the flag of events, in the third byte of a header
@@ -95,18 +95,18 @@ def test_a_call_in_flight_to_a_killed_provider(client: sync.Client) -> None:
                 lost.append(error)
 
         with threads(2, repeatable) as failed:
-            until(lambda: in_flight(client) == 2)  # one to each, by turns, and so with the other two
+            until(lambda: sent(client, a) + sent(client, b) == 2)  # one to each, by turns, as the other two
             with threads(2, once_only) as failed_too:
-                until(lambda: in_flight(client) == 4)
-                until(lambda: b.shop.naps == 1)
+                until(lambda: (sent(client, a), sent(client, b)) == (2, 2))
                 a.kill()
         assert failed == failed_too == []
         assert sorted(answers) == ["b", "b", "slept 1.0"]
         assert [error.address for error in lost] == [f"127.0.0.1:{a.port}"]
 
 
-def in_flight(client: sync.Client) -> int:
-    return sum(node.active for node in nodes(client))
+def sent(client: sync.Client, server: ServerThread | ServerProcess) -> int:
+    """Calls on their way to it, or executed there."""
+    return sum(line.connection.in_flight for line in peer_of(client, server).lines.copy())
 
 
 def nodes(client: sync.Client) -> list[rpcore._core.Node]:

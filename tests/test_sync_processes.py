@@ -13,8 +13,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from blocking import ServerProcess, ServerThread, ShopSync, nothing_left, threads, until
 
+from blocking import ServerProcess, ServerThread, ShopSync, nothing_left, threads, until
 from rpcore import sync
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork on this platform")

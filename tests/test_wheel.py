@@ -34,7 +34,9 @@ def timeouts(wire: Wire, seconds: list[float]) -> list[float]:
 
 @settings(max_examples=80, deadline=None)
 @given(
-    seconds=st.lists(st.floats(0.001, 30.0) | st.sampled_from([0.005, 0.01, 5.12, 5.125, 10.24]), min_size=1, max_size=30),
+    seconds=st.lists(
+        st.floats(0.001, 30.0) | st.sampled_from([0.005, 0.01, 5.12, 5.125, 10.24]), min_size=1, max_size=30
+    ),
     idle=st.floats(0, 100.0),
 )
 def test_never_early_and_at_most_one_tick_late(seconds: list[float], idle: float) -> None:
@@ -143,7 +145,8 @@ def test_an_advance_within_an_advance_changes_nothing() -> None:
 
 def test_a_call_that_ended_and_began_anew_within_one_look_keeps_its_new_deadline() -> None:
     """Two attempts are due at once; serving the first loses the connection, which sends the second one on its way
-    again. Its new attempt must not be ended by the old deadline."""
+    again. Its new attempt must not be ended by the old deadline.
+    """
     wire = Wire()
     first = wire.caller(timeout=0.499, retries=0)  # due first, in the same look
     elsewhere = Node(Instance(KEY, "10.0.0.3", 20880), Endpoint("10.0.0.3:20880", wire.near.engine, wire.dials))

@@ -2,10 +2,8 @@
 
 
 cdef int encode_any(Writer w, object value) except -1:
-    if PyUnicode_Check(value):
-        if PyUnicode_CheckExact(value):
-            return write_str(w, value)
-        return encode_subclass(w, value)
+    if PyUnicode_CheckExact(value):
+        return put_str(w, value)
     if PyLong_CheckExact(value):
         return write_pyint(w, value)
     if value is None:
@@ -69,13 +67,15 @@ cdef Plan named_plan(object cls):
             return TextPlan(cls, cls.isoformat, cls.fromisoformat)
         if name == "timedelta":
             return TextPlan(cls, format_duration, None)
-    elif (module == "decimal" and name == "Decimal") or (module == "uuid" and name == "UUID"):
+    elif module == "decimal" and name == "Decimal":
         return TextPlan(cls, str, cls)
+    elif module == "uuid" and name == "UUID":
+        return UuidPlan(cls)
     return None
 
 
 cdef tuple record_names(object cls):
-    """The field names of a dataclass, NamedTuple, attrs class, msgspec Struct or pydantic model; None for other classes."""
+    """The field names of a record class of any kind that records.py knows; None for other classes."""
     if hasattr(cls, "__dataclass_fields__"):
         import dataclasses
 
@@ -137,7 +137,7 @@ cdef object decode_any(Reader r):
         truncated()
     kind = kind_of(r.p[0])
     if kind == KIND_STR:
-        return read_str(r)
+        return owned(take_str(r))
     if kind == KIND_INT:
         return read_any_int(r)
     if kind == KIND_DICT:
@@ -157,7 +157,7 @@ cdef object decode_any(Reader r):
 
 
 cdef object decode_any_dict(Reader r):
-    cdef Py_ssize_t n = read_map(r)
+    cdef Py_ssize_t n = take_map(r)
     cdef dict out = {}
     cdef object key = None
     cdef bint done = False
@@ -179,7 +179,7 @@ cdef object decode_any_dict(Reader r):
 
 @cython.final
 cdef class AnyPlan(Plan):
-    """Any: None, bool, int, float, str, bytes-likes, list, tuple, set, dict, records (as maps), enums (by value), dates, Decimal, UUID."""
+    """Any: JSON's types, bytes-likes, tuples, sets, records (as maps), enums (by value), dates, Decimal, UUID."""
 
     cdef int encode(self, Writer w, object value) except -1:
         return encode_any(w, value)
@@ -192,6 +192,36 @@ cdef class AnyPlan(Plan):
 
     cdef object decode_hessian(self, HessianReader h):
         return decode_hessian_any(h)
+
+    cdef int encode_list(self, Writer w, list items) except -1:
+        cdef Py_ssize_t i = 0, n = PyList_GET_SIZE(items)
+        write_array(w, n)
+        enter_write(w)
+        try:
+            for i in range(n):
+                encode_any(w, list_item(items, i))
+            i = DONE
+        finally:
+            if i != DONE:
+                pass_index(i)
+        w.depth += 1
+        return same_size(items, n)
+
+    cdef list decode_list(self, Reader r):
+        cdef Py_ssize_t i = 0, n = take_array(r)
+        cdef list items = new_list(r, n)
+        cdef object item
+        try:
+            for i in range(n):
+                item = decode_any(r)
+                Py_INCREF(item)
+                PyList_SET_ITEM(items, i, <PyObject*>item)
+            i = DONE
+        finally:
+            if i != DONE:
+                pass_index(i)
+        r.depth += 1
+        return items
 
     cdef str describe(self):
         return "Any"

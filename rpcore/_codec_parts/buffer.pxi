@@ -1,8 +1,12 @@
 # Limits and the outgoing buffer.
 
 cdef enum:
-    DEEPEST = 512          # C stack: one level is two or three frames of ~200 bytes, and threads may have 128 KiB
-    FIRST_CAPACITY = 512
+    PAYLOAD = 8388608           # 8 MiB, Dubbo's own default
+    DEPTH = 64                  # what both sides allow unless told otherwise
+    COUNT = 1000000
+    MEMORY_PER_BYTE = 8         # a short str of n bytes takes n + 49, a float 24 for 9, a small int or pointer 8 for 1
+    DEEPEST = 512               # a level takes up to 0.7 KiB of C stack (gcc -O3), and a thread on macOS has 512 KiB
+    FIRST_CAPACITY = 512        # bytes of a Writer's first allocation
 
 
 @cython.final
@@ -13,21 +17,21 @@ cdef class Limits:
         payload: bytes of one frame's body. Default 8 MiB, as Dubbo.
         depth: containers inside each other. Default 64; at most 512.
         count: elements of one list, set or map. Default 1,000,000.
-        memory: estimated bytes of the Python objects made from one frame. Default 8 x payload.
+        memory: estimated bytes of the Python objects made from one frame. Default (and 0) 8 x payload.
 
     Raises:
         ConfigurationError: a limit is not positive, or depth is too large for the C stack.
     """
 
-    def __init__(self, *, Py_ssize_t payload=8388608, int depth=64, Py_ssize_t count=1000000, Py_ssize_t memory=0):
+    def __init__(self, *, Py_ssize_t payload=PAYLOAD, int depth=DEPTH, Py_ssize_t count=COUNT, Py_ssize_t memory=0):
         if payload < 1 or depth < 1 or count < 1 or memory < 0:
             raise ConfigurationError(f"limits must be positive: {payload=}, {depth=}, {count=}, {memory=}")
         if depth > DEEPEST:
-            raise ConfigurationError(f"limits.depth is {depth}; at most {<int>DEEPEST} levels are safe on the C stack")
+            raise ConfigurationError(f"limits.depth is {depth}; the C stack is safe for at most {<int>DEEPEST} levels")
         self.payload = payload
         self.depth = depth
         self.count = count
-        self.memory = memory or 8 * payload
+        self.memory = memory or MEMORY_PER_BYTE * min(payload, PY_SSIZE_T_MAX // MEMORY_PER_BYTE)
 
     def __repr__(self):
         return f"Limits(payload={self.payload}, depth={self.depth}, count={self.count}, memory={self.memory})"
@@ -45,7 +49,7 @@ cdef class Writer:
     """
 
     def __cinit__(self):
-        self.depth = self.max_depth = 64
+        self.depth = self.max_depth = DEPTH
 
     def __dealloc__(self):
         PyMem_Free(self.buf)

@@ -31,7 +31,7 @@ cdef class ArgsPlan:
     cdef int encode_args(self, Writer w, tuple args) except -1:
         cdef Py_ssize_t i = 0, n = PyTuple_GET_SIZE(self.plans)
         if PyTuple_GET_SIZE(args) != n:
-            raise EncodeError(f"takes {n} arguments ({', '.join(self.names)}), got {PyTuple_GET_SIZE(args)}", path="args")
+            self.wrong_number(EncodeError, PyTuple_GET_SIZE(args))
         write_array(w, n)
         try:
             for i in range(n):
@@ -53,7 +53,7 @@ cdef class ArgsPlan:
             if not done:
                 pass_step("args")
         if got > n:
-            raise DecodeError(f"takes {n} arguments ({', '.join(self.names)}), got {got}", path="args")
+            self.wrong_number(DecodeError, got)
         if got < self.required:
             missing = ", ".join(self.names[got:self.required])
             raise DecodeError(f"missing {missing} (got {got} of {n} arguments)", path="args")
@@ -72,7 +72,7 @@ cdef class ArgsPlan:
         """The arguments, one value after another."""
         cdef Py_ssize_t i = 0, n = PyTuple_GET_SIZE(self.plans)
         if PyTuple_GET_SIZE(args) != n:
-            raise EncodeError(f"takes {n} arguments ({', '.join(self.names)}), got {PyTuple_GET_SIZE(args)}", path="args")
+            self.wrong_number(EncodeError, PyTuple_GET_SIZE(args))
         try:
             for i in range(n):
                 (<Plan>rp_tuple_item(self.plans, i)).encode_hessian(h, <object>rp_tuple_item(args, i))
@@ -119,6 +119,9 @@ cdef class ArgsPlan:
             raise DecodeError(f"{r.end - r.p} bytes follow the arguments", path="args")
         return args
 
+    cdef int wrong_number(self, error, Py_ssize_t got) except -1:
+        raise error(f"takes {len(self.names)} arguments ({', '.join(self.names)}), got {got}", path="args")
+
     def dumps(self, tuple args):
         """The argument list as msgpack bytes; see ``Plan.dumps``."""
         cdef Writer w = Writer.__new__(Writer)
@@ -143,8 +146,9 @@ cdef class ArgsPlan:
 cdef class ExceptionPlan(Plan):
     """A declared business exception.
 
-    With ``fields`` (the record of a dataclass exception, or of an ``__init__`` whose parameters are attributes) a map of them
-    travels. An instance without those attributes, and every other exception, travels as its ``args``, an array of Any.
+    With ``fields`` (the record of a dataclass exception, or of an ``__init__`` whose parameters are attributes) a map
+    of them travels. An instance without those attributes, and every other exception, travels as its ``args``, an array
+    of Any.
 
     Args:
         cls: the exception class.

@@ -37,7 +37,6 @@ cdef extern from "Python.h":
     object PyFloat_FromDouble(double)
     PyObject* new_float "PyFloat_FromDouble"(double) except NULL
     double PyLong_AsDouble(object) except? -1.0
-    long long PyLong_AsLongLongAndOverflow(object, int*) except? -1
     unsigned long long PyLong_AsUnsignedLongLong(object) except? 0xFFFFFFFFFFFFFFFF
     object PyLong_FromLongLong(long long)
     PyObject* new_int "PyLong_FromLongLong"(long long) except NULL
@@ -122,7 +121,10 @@ cdef extern from *:
             uint32_t a, b;
             memcpy(&a, from, 4); memcpy(&b, from + n - 4, 4); memcpy(to, &a, 4); memcpy(to + n - 4, &b, 4);
         }
-        else if (n > 0) { char a = from[0], b = from[n >> 1], c = from[n - 1]; to[0] = a; to[n >> 1] = b; to[n - 1] = c; }
+        else if (n > 0) {
+            char a = from[0], b = from[n >> 1], c = from[n - 1];
+            to[0] = a; to[n >> 1] = b; to[n - 1] = c;
+        }
     }
     static inline int rp_equal(const unsigned char *a, const unsigned char *b, Py_ssize_t n) {
         uint64_t x, y, u, v;
@@ -155,6 +157,23 @@ cdef extern from *:
         if (s != NULL) { rp_copy((char *)(((PyASCIIObject *)s) + 1), (const char *)p, n); }
         return s;
     }
+    /* Like PyLong_AsLongLongAndOverflow, without a call for ints of one digit (30 bits). */
+    static inline long long rp_int_value(PyObject *o, int *overflow) {
+    #if PY_VERSION_HEX >= 0x030C0000
+        if (PyUnstable_Long_IsCompact((PyLongObject *)o)) {
+            *overflow = 0;
+            return (long long)PyUnstable_Long_CompactValue((PyLongObject *)o);
+        }
+    #else
+        Py_ssize_t size = Py_SIZE(o);
+        if (size >= -1 && size <= 1) {
+            *overflow = 0;
+            return size == 0 ? 0 : (long long)size * (long long)((PyLongObject *)o)->ob_digit[0];
+        }
+    #endif
+        return PyLong_AsLongLongAndOverflow(o, overflow);
+    }
+
     static inline int rp_str_is_ascii(PyObject *s) { return PyUnicode_IS_COMPACT_ASCII(s); }
     static inline const char *rp_ascii_data(PyObject *s) { return (const char *)(((PyASCIIObject *)s) + 1); }
     static inline Py_ssize_t rp_str_length(PyObject *s) { return PyUnicode_GET_LENGTH(s); }
@@ -170,6 +189,10 @@ cdef extern from *:
         return Py_NewRef(PyList_GET_ITEM(list, i));
     #endif
     }
+    static inline PyObject *rp_new_tuple(PyObject *cls, Py_ssize_t n) {
+        return ((PyTypeObject *)cls)->tp_alloc((PyTypeObject *)cls, n);
+    }
+
     /* A list that nobody else changes while no Python code runs: without the GIL, a copy. */
     static inline PyObject *rp_stable_list(PyObject *list) {
     #ifdef Py_GIL_DISABLED
@@ -204,10 +227,12 @@ cdef extern from *:
     bint rp_equal(const unsigned char*, const unsigned char*, Py_ssize_t) noexcept
     bint rp_is_ascii(const unsigned char*, Py_ssize_t) noexcept
     PyObject* rp_ascii_str(const unsigned char*, Py_ssize_t) except NULL
+    long long rp_int_value(object, int*) except? -1
     bint rp_str_is_ascii(object) noexcept
     const char* rp_ascii_data(object) noexcept
     Py_ssize_t rp_str_length(object) noexcept
     PyObject* rp_list_item(object, Py_ssize_t) noexcept
+    object rp_new_tuple(object, Py_ssize_t)
     list rp_stable_list(list)
     PyObject* rp_tuple_item(object, Py_ssize_t) noexcept
     object rp_new(object, object)

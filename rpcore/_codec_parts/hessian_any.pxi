@@ -31,14 +31,14 @@ cdef str jvm_of(str name):
     return f"L{name.replace('.', '/')};"
 
 
-cdef str java_class_of(object cls):
-    return TEXT_CLASSES[cls.__name__][0]
+cdef str java_class_of(str kind):
+    return TEXT_CLASSES[kind][0]
 
 
-cdef tuple java_classes_of(object cls):
+cdef tuple java_classes_of(str kind):
     """The class names under which a date, Decimal and so on travels."""
     return tuple([
-        name if "." in name else f"com.alibaba.com.caucho.hessian.io.java8.{name}" for name in TEXT_CLASSES[cls.__name__][1:]
+        name if "." in name else f"com.alibaba.com.caucho.hessian.io.java8.{name}" for name in TEXT_CLASSES[kind][1:]
     ])
 
 
@@ -171,7 +171,7 @@ cdef int encode_hessian_any(HessianWriter h, object value) except -1:
     if PyUnicode_CheckExact(value):
         return put_hessian_str(h.w, value)
     if PyLong_CheckExact(value):
-        small = PyLong_AsLongLongAndOverflow(value, &overflow)
+        small = rp_int_value(value, &overflow)
         if overflow:
             return encode_hessian_any(h, java().BigInteger(value))
         if -0x80000000LL <= small <= 0x7FFFFFFFLL:
@@ -564,7 +564,10 @@ cdef int decode_hessian_entries(HessianReader h, dict out, Plan keys, Plan value
             key = keys.decode_hessian(h)
             in_key = False
             item = values.decode_hessian(h)
-            set_entry(out, key, item)
+            try:
+                PyDict_SetItem(out, key, item)
+            except Exception as error:
+                raise DecodeError(f"a {kind_name(key)} cannot be a key: {error}") from error
         done = True
     finally:
         if not done:
@@ -709,7 +712,10 @@ cdef object decode_hessian_set(HessianReader h, Plan plan, Plan item, object mak
         raise DecodeError(f"expected set, got an object of class {clipped(c.name)}")
     charge(h.r, ENTRY_COST * len(out))
     for element in out:
-        add_element(found, element)
+        try:
+            PySet_Add(found, element)
+        except Exception as error:
+            raise DecodeError(f"a {kind_name(element)} cannot be an element of a set: {error}") from error
     value = found if make is set else make(found)
     h.settle(number, value)
     return value
@@ -740,7 +746,7 @@ cdef class JavaIntPlan(Plan):
     cdef bint fits(self, object value) except -1:
         cdef int overflow = 0
         cdef int64_t edge = <int64_t>1 << (self.bits - 1 if self.bits else 0)
-        cdef long long small = PyLong_AsLongLongAndOverflow(value, &overflow)
+        cdef long long small = rp_int_value(value, &overflow)
         return not self.bits or (not overflow and -edge <= small < edge)
 
     cdef object checked(self, object value):

@@ -3,7 +3,7 @@
 
 cdef int same_entries(object value, Py_ssize_t n, Py_ssize_t count) except -1:
     if count != n or PyDict_Size(value) != n:
-        raise EncodeError(f"the dict had {n} entries and now has {PyDict_Size(value)}: it changed while it was encoded")
+        raise EncodeError(f"the dict of {n} entries changed while it was encoded; it now has {PyDict_Size(value)}")
     return 0
 
 
@@ -22,7 +22,7 @@ cdef class DictPlan(Plan):
     cdef object cls
     cdef str name
 
-    def __init__(self, Plan key, Plan value, cls, str name):
+    def __init__(self, Plan key not None, Plan value not None, cls, str name):
         self.key = key
         self.value = value
         self.cls = cls
@@ -60,22 +60,26 @@ cdef class DictPlan(Plan):
         return same_entries(entries, n, count)
 
     cdef object decode(self, Reader r):
-        cdef Py_ssize_t n = read_map(r)
+        cdef Py_ssize_t n = take_map(r)
         cdef dict out = {}
         cdef object key = None, item
-        cdef bint in_key = True, done = False
+        cdef bint in_key = True, storing = False, done = False
         enter(r)
         charge(r, DICT_COST + n * ENTRY_COST)
         try:
             for _ in range(n):
+                storing = False
                 in_key = True
                 key = self.key.decode(r)
                 in_key = False
                 item = self.value.decode(r)
-                set_entry(out, key, item)
+                storing = True
+                PyDict_SetItem(out, key, item)
             done = True
         finally:
             if not done:
+                if storing:
+                    not_hashable(key, "a key", key_step(key))
                 pass_step("[key]" if in_key else key_step(key))
         r.depth += 1
         return out
@@ -103,11 +107,3 @@ cdef class DictPlan(Plan):
 
     cdef str describe(self):
         return f"{self.name}[{self.key.describe()}, {self.value.describe()}]"
-
-
-cdef int set_entry(dict out, object key, object item) except -1:
-    """``out[key] = item``; a key's own ``__hash__`` and ``__eq__`` may run, and fail."""
-    try:
-        return PyDict_SetItem(out, key, item)
-    except Exception as error:
-        raise DecodeError(f"a {kind_name(key)} cannot be a key: {error}") from error

@@ -1,8 +1,9 @@
 # Records: a map by field name on both sides.
 #
-# Encoding writes each key as bytes made beforehand (header and name) and walks the fields in order. Decoding expects the fields in that
-# order: one comparison with the expected key's bytes takes the place of a look-up. Other orders, unknown fields and missing ones go the
-# slower way. The values are collected in a C array first, and then made into an object in one of four ways (see Build).
+# Encoding writes each key as bytes made beforehand (header and name) and walks the fields in order. Decoding expects
+# the fields in that order: one comparison with the expected key's bytes takes the place of a look-up. Other orders,
+# unknown fields and missing ones go the slower way. The values are collected in a C array first, and then made into an
+# object in one of four ways (see Build).
 
 from cpython.object cimport PyTypeObject
 
@@ -92,7 +93,6 @@ cdef class RecordPlan(Plan):
     cdef Py_ssize_t count
     cdef Build build
     cdef bint from_dict         # values are dict items (TypedDict), not attributes
-    cdef bint generic_set       # no slot or property is among the fields
     cdef object post_init       # its name, or None
     cdef Py_ssize_t positional  # BUILD_CALL: leading fields passed by position
     cdef tuple keywords         # BUILD_CALL: names of the others
@@ -112,18 +112,28 @@ cdef class RecordPlan(Plan):
         """Give the record its fields; called once.
 
         Args:
-            fields: tuples (name, wire name, plan, default, descriptor). The default is a value, ``Factory``, ``REQUIRED`` or
-                ``OMIT``; the descriptor is what the class has under the name, or None.
+            fields: tuples (name, wire name, plan, default, descriptor). The default is a value, ``Factory``,
+                ``REQUIRED`` or ``OMIT``; the descriptor is what the class has under the name, or None.
             build: ``"new"``, ``"call"``, ``"dict"`` or ``"tuple"``.
             post_init: method to call afterwards, with ``build="new"``.
             wire_name: the Java class, as whose instances hessian2 sends it; "": as a map.
-            positional, keywords: how the fields are passed, with ``build="call"``. Only keywords may have ``OMIT``.
+            positional, keywords: how the fields are passed, with ``build="call"``.
+
+        Raises:
+            ConfigurationError: the class cannot be made that way, or from what may be missing.
         """
         cdef Py_ssize_t i
         cdef Field* f
         cdef Plan plan
         if self.fields != NULL:
             raise TypeError(f"{self.name} is already defined")
+        for i, (name, _, _, default, _) in enumerate(fields):
+            if default is OMIT and build != "dict" and not (build == "call" and i >= positional):
+                raise ConfigurationError(f"{self.name}.{name}: only a key or a keyword can be left out")
+        if build == "tuple" and not issubclass(self.cls, tuple):
+            raise ConfigurationError(f"{self.name} is no tuple")
+        if build == "call" and positional + len(keywords) != len(fields):
+            raise ConfigurationError(f"{self.name}: {positional} + {len(keywords)} arguments for {len(fields)} fields")
         self.names = tuple([intern_name(name) for name, _, _, _, _ in fields])
         self.wire_names = tuple([wire for _, wire, _, _, _ in fields])
         self.wire_name = wire_name
@@ -137,8 +147,7 @@ cdef class RecordPlan(Plan):
         self.post_init = post_init
         self.positional = positional
         self.keywords = tuple([intern_name(name) for name in keywords])
-        self.count = len(self.names)
-        self.fields = <Field*>PyMem_Malloc((self.count or 1) * sizeof(Field))
+        self.fields = <Field*>PyMem_Malloc((len(self.names) or 1) * sizeof(Field))
         if self.fields == NULL:
             raise MemoryError
         for i, (_, _, plan, default, descriptor) in enumerate(fields):
@@ -155,6 +164,7 @@ cdef class RecordPlan(Plan):
                 f.default_kind = DEFAULT_OMIT
             else:
                 f.default_kind = DEFAULT_FACTORY if isinstance(default, Factory) else DEFAULT_VALUE
+        self.count = len(self.names)    # last: until here the record has no fields
 
     # ---- encoding
 
@@ -418,8 +428,9 @@ cdef class RecordPlan(Plan):
     cdef object decode(self, Reader r):
         cdef PyObject* few[FEW]
         cdef PyObject** values = few
-        cdef Py_ssize_t i
+        cdef Py_ssize_t i, found
         cdef object out
+        cdef bint making = False
         enter(r)
         charge(r, RECORD_COST + self.count * FIELD_COST)
         if self.count > FEW:
@@ -429,21 +440,28 @@ cdef class RecordPlan(Plan):
         for i in range(self.count):
             values[i] = NULL
         try:
-            self.decode_fields(r, values)
+            found = self.decode_fields(r, values)
+            making = True
+            if found != self.count:
+                self.fill(values)
             out = self.make(values)
+            making = False
         finally:
             for i in range(self.count):
                 Py_XDECREF(values[i])
             if values != few:
                 PyMem_Free(values)
+            if making:
+                self.not_made()
         r.depth += 1
         return out
 
-    cdef int decode_fields(self, Reader r, PyObject** values) except -1:
-        """Fill ``values``, one owned reference for each field; NULL stays where a field may be missing."""
+    cdef Py_ssize_t decode_fields(self, Reader r, PyObject** values) except -1:
+        """Put an owned reference into ``values`` for each field that comes; returns how many did."""
         cdef Py_ssize_t n = take_map(r), expected = 0, found = 0, j = DONE
         cdef Field* f
         cdef object item
+        cdef PyObject* earlier
         try:
             for _ in range(n):
                 f = self.fields + expected
@@ -460,19 +478,18 @@ cdef class RecordPlan(Plan):
                     f = self.fields + j
                 item = (<Plan>f.plan).decode(r)
                 Py_INCREF(item)
-                if values[j] == NULL:
+                earlier = values[j]     # of a key that comes twice, the last value counts
+                values[j] = <PyObject*>item
+                if earlier == NULL:
                     found += 1
                 else:
-                    Py_DECREF(<object>values[j])
-                values[j] = <PyObject*>item
+                    Py_XDECREF(earlier)
                 expected = j + 1
             j = DONE
         finally:
             if j != DONE:
                 pass_step(self.names[j])
-        if found != self.count:
-            self.fill(values)
-        return 0
+        return found
 
     cdef Py_ssize_t find(self, Reader r) except -1:
         """The index of the field whose key stands at the present position, or UNKNOWN; moves past the key."""
@@ -486,7 +503,7 @@ cdef class RecordPlan(Plan):
         r.p += n
         for i in range(self.count):
             size = self.fields[i].key_size
-            if size > n and size - n <= 5 and rp_equal(p, self.fields[i].key + size - n, n) and size == n + str_header_size(n):
+            if size == n + str_header_size(n) and rp_equal(p, self.fields[i].key + size - n, n):
                 return i
         return UNKNOWN
 
@@ -503,10 +520,7 @@ cdef class RecordPlan(Plan):
                 raise DecodeError(f"field {self.wire_names[i]!r} is missing and has no default", path=<str>f.name)
             item = <object>f.default
             if f.default_kind == DEFAULT_FACTORY:
-                try:
-                    item = item()
-                except Exception as error:
-                    self.broken(error)
+                item = item()
             Py_INCREF(item)
             values[i] = <PyObject*>item
         return 0
@@ -535,22 +549,16 @@ cdef class RecordPlan(Plan):
             else:
                 PyObject_GenericSetAttr(out, <object>f.name, <object>values[i])
         if self.post_init is not None:
-            try:
-                getattr(out, self.post_init)()
-            except Exception as error:
-                self.broken(error)
+            getattr(out, self.post_init)()
         return out
 
     cdef object make_call(self, PyObject** values):
         cdef Py_ssize_t i
         cdef PyObject* keywords = <PyObject*>self.keywords if self.keywords else NULL
-        try:
-            for i in range(self.count):
-                if values[i] == NULL:
-                    return self.call_with_some(values)
-            return PyObject_Vectorcall(self.cls, values, self.positional, keywords)
-        except Exception as error:
-            self.broken(error)
+        for i in range(self.count):
+            if values[i] == NULL:
+                return self.call_with_some(values)
+        return PyObject_Vectorcall(self.cls, values, self.positional, keywords)
 
     cdef object call_with_some(self, PyObject** values):
         """Call the class without the keywords that nothing came for; its own defaults hold."""
@@ -572,12 +580,19 @@ cdef class RecordPlan(Plan):
         return out
 
     cdef object make_tuple(self, PyObject** values):
+        cdef object out = rp_new_tuple(self.cls, self.count)
         cdef Py_ssize_t i
-        return tuple.__new__(self.cls, [<object>values[i] for i in range(self.count)])
+        for i in range(self.count):
+            PyTuple_SET_ITEM(out, i, values[i])
+            values[i] = NULL
+        return out
 
-    cdef int broken(self, object error) except -1:
-        """The class itself refused the values."""
-        raise DecodeError(f"{self.name}: {kind_name(error)}: {error}") from error
+    cdef int not_made(self) except -1:
+        """In a ``finally``: a default or the class itself has raised, which makes the body wrong, not the program."""
+        error = PyErr_GetHandledException()
+        if isinstance(error, Exception) and not isinstance(error, DecodeError):
+            raise DecodeError(f"{self.name}: {kind_name(error)}: {error}") from error
+        return 0
 
     cdef str describe(self):
         return self.name

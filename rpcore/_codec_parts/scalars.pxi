@@ -11,7 +11,7 @@ cdef inline object list_item(list items, Py_ssize_t i):
 
 cdef inline int same_size(list items, Py_ssize_t n) except -1:
     if PyList_GET_SIZE(items) != n:
-        raise EncodeError(f"the list had {n} elements and now has {PyList_GET_SIZE(items)}: it changed while it was encoded")
+        raise EncodeError(f"the list of {n} changed while it was encoded; it now has {PyList_GET_SIZE(items)}")
     return 0
 
 
@@ -23,7 +23,10 @@ cdef inline list new_list(Reader r, Py_ssize_t n):
 
 
 cdef class Plan:
-    """One node of a compiled type: encodes and decodes values of exactly that type. Immutable once compiled, usable by any thread."""
+    """One node of a compiled type: encodes and decodes values of exactly that type.
+
+    Immutable once compiled, and usable by any thread.
+    """
 
     cdef int encode(self, Writer w, object value) except -1:
         """Append ``value``. Raises EncodeError, with the path, when it is not of this type."""
@@ -236,25 +239,25 @@ cdef class BoolPlan(Plan):
         return "bool"
 
 
-cdef int write_pyint(Writer w, object value) except -1:
+cdef int write_big_int(Writer w, object value) except -1:
+    """An int outside the signed 64 bits."""
+    cdef unsigned long long big
+    try:
+        big = PyLong_AsUnsignedLongLong(value)
+    except OverflowError as error:
+        raise EncodeError(f"int of {value.bit_length()} bits does not fit 64 bits (-2**63 to 2**64 - 1)") from error
+    reserve(w, 9)
+    put(w, 0xCF)
+    rp_put64(w.buf + w.pos, big)
+    w.pos += 8
+    return 0
+
+
+cdef inline int write_pyint(Writer w, object value) except -1:
     """``value`` must be an ``int`` or of a subclass."""
     cdef int overflow = 0
-    cdef long long small = PyLong_AsLongLongAndOverflow(value, &overflow)
-    cdef unsigned long long big
-    if not overflow:
-        return write_int(w, small)
-    if overflow > 0:
-        try:
-            big = PyLong_AsUnsignedLongLong(value)
-        except OverflowError:
-            pass
-        else:
-            reserve(w, 9)
-            put(w, 0xCF)
-            rp_put64(w.buf + w.pos, big)
-            w.pos += 8
-            return 0
-    raise EncodeError(f"int of {value.bit_length()} bits does not fit 64 bits (-2**63 to 2**64 - 1)")
+    cdef long long small = rp_int_value(value, &overflow)
+    return write_big_int(w, value) if overflow else put_int(w, small)
 
 
 @cython.final
@@ -315,7 +318,7 @@ cdef class IntPlan(Plan):
         cdef long long small
         if not PyLong_CheckExact(value) and (not PyLong_Check(value) or value is True or value is False):
             refuse("int", value)
-        small = PyLong_AsLongLongAndOverflow(value, &overflow)
+        small = rp_int_value(value, &overflow)
         if overflow:
             raise EncodeError(f"int of {value.bit_length()} bits does not fit a Java long (declare it as rpcore.types.BigInteger)")
         return put_hessian_long(h.w, small)
@@ -607,7 +610,8 @@ cdef class BytesPlan(Plan):
     cdef int encode(self, Writer w, object value) except -1:
         if not PyBytes_Check(value):
             refuse("bytes", value)
-        return write_bin(w, PyBytes_AS_STRING(value), PyBytes_GET_SIZE(value), value if PyBytes_CheckExact(value) else None)
+        whole = value if PyBytes_CheckExact(value) else None
+        return write_bin(w, PyBytes_AS_STRING(value), PyBytes_GET_SIZE(value), whole)
 
     cdef object decode(self, Reader r):
         return take_bin(r, read_bin(r))

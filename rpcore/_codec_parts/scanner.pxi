@@ -1,6 +1,6 @@
 # Where large bytes begin, found while a body is still arriving, so that their payload can be received in place.
 #
-# The scan is linear: a container is only its header, so no stack is needed and the scan can stop and go on at any byte.
+# The scan is linear: a container is only its header, so no stack is needed and the scan can stop and go on anywhere.
 
 cdef enum:
     AT_TYPE = 0         # before the type byte of a token
@@ -33,8 +33,8 @@ cdef class Scanner:
     cdef Py_ssize_t feed(self, const unsigned char* p, Py_ssize_t n) except -1:
         """Scan the next ``n`` bytes.
 
-        Returns ``n``, with ``want == 0``, when no large payload starts in them; else the number of bytes up to and including the
-        bin's header, with ``want`` its length. The payload itself is never fed: the next byte fed follows it.
+        Returns ``n``, with ``want == 0``, when no large payload starts in them; else the number of bytes up to and
+        including the bin's header, with ``want`` its length. The payload itself is never fed: the next byte follows it.
         """
         cdef Py_ssize_t i = 0, left
         cdef unsigned char t
@@ -88,7 +88,7 @@ cdef class Scanner:
 
 
 cdef int header_width(unsigned char t) noexcept:
-    """Bytes of length after type byte ``t`` (0xc0..0xdf) if it is followed by so many bytes; minus the fixed payload otherwise."""
+    """After type byte ``t`` (0xc0..0xdf): the width of a length that follows, or minus the size of a fixed payload."""
     if t == 0xC4 or t == 0xC7 or t == 0xD9:
         return 1
     if t == 0xC5 or t == 0xC8 or t == 0xDA:

@@ -1,6 +1,11 @@
 # list, tuple, set, frozenset and their abstract types: all arrays on the wire.
 
 
+cdef bint is_text(object value) noexcept:
+    """Whether it is a sequence that counts as one value."""
+    return PyUnicode_Check(value) or PyBytes_Check(value) or PyByteArray_Check(value) or PyMemoryView_Check(value)
+
+
 @cython.final
 cdef class ListPlan(Plan):
     """list[item], or an abstract sequence; what arrives is a list.
@@ -17,7 +22,7 @@ cdef class ListPlan(Plan):
     cdef str name
     cdef object type_name
 
-    def __init__(self, Plan item, cls, str name, str type_name=None):
+    def __init__(self, Plan item not None, cls, str name, str type_name=None):
         self.item = item
         self.cls = cls
         self.name = name
@@ -26,8 +31,7 @@ cdef class ListPlan(Plan):
     cdef int encode(self, Writer w, object value) except -1:
         if PyList_CheckExact(value):
             return self.item.encode_list(w, value)
-        if not isinstance(value, self.cls) or PyUnicode_Check(value) or PyBytes_Check(value) or PyByteArray_Check(value) \
-                or PyMemoryView_Check(value):
+        if not isinstance(value, self.cls) or is_text(value):
             refuse(self.name, value)
         return self.item.encode_list(w, list(value))
 
@@ -63,7 +67,7 @@ cdef class VariadicTuplePlan(Plan):
 
     cdef Plan item
 
-    def __init__(self, Plan item):
+    def __init__(self, Plan item not None):
         self.item = item
 
     cdef int encode(self, Writer w, object value) except -1:
@@ -123,7 +127,7 @@ cdef class TuplePlan(Plan):
         return 0
 
     cdef object decode(self, Reader r):
-        cdef Py_ssize_t i = 0, n = PyTuple_GET_SIZE(self.items), got = read_array(r)
+        cdef Py_ssize_t i = 0, n = PyTuple_GET_SIZE(self.items), got = take_array(r)
         cdef list values
         if got != n:
             raise DecodeError(f"expected a tuple of {n} elements, got {got}")
@@ -209,7 +213,7 @@ cdef class SetPlan(Plan):
     cdef object make
     cdef str name
 
-    def __init__(self, Plan item, cls, make, str name):
+    def __init__(self, Plan item not None, cls, make, str name):
         self.item = item
         self.cls = cls
         self.make = make
@@ -221,16 +225,23 @@ cdef class SetPlan(Plan):
         return self.item.encode_list(w, list(value))
 
     cdef object decode(self, Reader r):
-        cdef Py_ssize_t i = 0, n = read_array(r)
+        cdef Py_ssize_t i = 0, n = take_array(r)
         cdef set out = set()
+        cdef object item = None
+        cdef bint adding = False
         enter(r)
         charge(r, LIST_COST + n * ENTRY_COST)
         try:
             for i in range(n):
-                add_element(out, self.item.decode(r))
+                adding = False
+                item = self.item.decode(r)
+                adding = True
+                PySet_Add(out, item)
             i = DONE
         finally:
             if i != DONE:
+                if adding:
+                    not_hashable(item, "an element of a set", f"[{i}]")
                 pass_index(i)
         r.depth += 1
         return out if self.make is set else self.make(out)
@@ -256,9 +267,9 @@ cdef class SetPlan(Plan):
         return f"{self.name}[{self.item.describe()}]"
 
 
-cdef int add_element(set out, object item) except -1:
-    """``out.add(item)``; an element's own ``__hash__`` and ``__eq__`` may run, and fail."""
-    try:
-        return PySet_Add(out, item)
-    except Exception as error:
-        raise DecodeError(f"a {kind_name(item)} cannot be an element of a set: {error}") from error
+cdef int not_hashable(object item, str role, str step) except -1:
+    """In a ``finally``: the element's or key's own ``__hash__`` or ``__eq__`` has raised."""
+    error = PyErr_GetHandledException()
+    if isinstance(error, Exception):
+        raise DecodeError(f"a {kind_name(item)} cannot be {role}: {error}", path=step) from error
+    return 0

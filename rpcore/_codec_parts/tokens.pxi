@@ -1,4 +1,4 @@
-# msgpack tokens: the headers of values, read and written. What is not a typed node yet (the engine's own fields) uses these too.
+# msgpack tokens: the headers of values, read and written. The engine reads and writes the fields of its own with them.
 
 cdef enum:
     STR_COST = 56           # bytes of a Python object beyond its content, as charged to the memory limit
@@ -36,6 +36,13 @@ cdef inline int write_byte(Writer w, unsigned char t) except -1:
 
 cdef int write_nil(Writer w) except -1:
     return write_byte(w, 0xC0)
+
+
+cdef inline int put_int(Writer w, long long value) except -1:
+    """``write_int``, for the loops that it is inlined into."""
+    if 0 <= value <= 127:
+        return write_byte(w, <unsigned char>value)
+    return write_int(w, value)
 
 
 cdef int write_int(Writer w, long long value) except -1:
@@ -81,7 +88,9 @@ cdef int write_int(Writer w, long long value) except -1:
     return 0
 
 
-cdef int write_header(Writer w, Py_ssize_t n, unsigned char fix, Py_ssize_t fix_max, unsigned char h8, unsigned char h16) except -1:
+cdef int write_header(
+    Writer w, Py_ssize_t n, unsigned char fix, Py_ssize_t fix_max, unsigned char h8, unsigned char h16
+) except -1:
     """A length header: ``fix | n`` up to ``fix_max``, then ``h8`` (0: the type has none), ``h16`` and ``h16 + 1``."""
     cdef char* p
     reserve(w, 5)
@@ -235,7 +244,7 @@ cdef object read_str(Reader r):
 
 
 cdef Py_ssize_t check_count(Reader r, Py_ssize_t n, Py_ssize_t least) except -1:
-    """Refuse a claimed count at once when so many values, of ``least`` bytes each, cannot be there or are too many."""
+    """Refuse a claimed count at once when it is too many, or so many values of ``least`` bytes cannot be there."""
     if n > r.limits.count:
         over_count(r, n)
     if n * least > r.end - r.p:
@@ -302,7 +311,7 @@ cdef Py_ssize_t read_map(Reader r) except -1:
 
 
 cdef Py_ssize_t read_bin(Reader r) except -1:
-    """The length of the bytes at the present position; moves past the header. Whether they follow, ``take_bin`` decides."""
+    """The length of the bytes at the present position; moves past the header. ``take_bin`` checks that they follow."""
     cdef unsigned char t
     if r.p >= r.end:
         truncated()
@@ -422,7 +431,7 @@ cdef Py_ssize_t ext_length(Reader r) except -1:
 
 
 cdef int skip(Reader r) except -1:
-    """Pass over one value, whatever it is. Iterative: nesting costs no stack, and each token costs at least one byte."""
+    """Pass over one value, whatever it is. Nesting costs no stack, and each token costs at least one byte."""
     cdef Py_ssize_t left = 1, n
     cdef Kind kind
     while left:

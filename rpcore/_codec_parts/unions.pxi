@@ -7,7 +7,7 @@ cdef class OptionalPlan(Plan):
 
     cdef Plan item
 
-    def __init__(self, Plan item):
+    def __init__(self, Plan item not None):
         self.item = item
 
     cdef int encode(self, Writer w, object value) except -1:
@@ -52,56 +52,45 @@ cdef class UnionPlan(Plan):
             values (see ``KINDS``) it decodes. No two members share a kind.
     """
 
-    cdef list plans
-    cdef list types
-    cdef dict by_type
-    cdef dict by_kind
-    cdef signed char by_token[256]
+    cdef list types             # every type of every member
+    cdef list plans             # for each of the types
+    cdef list members           # the plans, each once
+    cdef PyObject* by_kind[10]  # a borrowed Plan, or NULL
     cdef str text
 
     def __init__(self, *members):
-        cdef int t, i
-        self.plans = []
-        self.types = []
-        self.by_type = {}
-        self.by_kind = {}
-        for t in range(256):
-            self.by_token[t] = -1
-        for i, (types, plan, kinds) in enumerate(members):
-            self.plans.append(plan)
-            for kind in kinds:
-                self.by_kind.setdefault(kind, plan)
-            for cls in types:
-                self.types.append((cls, plan))
-                self.by_type.setdefault(cls, plan)
-            for t in range(256):
-                if KINDS[<int>kind_of(<unsigned char>t)] in kinds:
-                    self.by_token[t] = i
-        self.text = " | ".join([(<Plan>plan).describe() for plan in self.plans])
+        self.types = [cls for types, _, _ in members for cls in types]
+        self.plans = [plan for types, plan, _ in members for _ in types]
+        self.members = [plan for _, plan, _ in members]
+        for _, plan, kinds in members:
+            for name in kinds:
+                self.by_kind[<int>KINDS.index(name)] = <PyObject*>(<Plan?>plan)
+        self.text = " | ".join([(<Plan>plan).describe() for _, plan, _ in members])
 
-    cdef Plan member_of(self, object value):
-        """The member that encodes ``value``."""
-        cdef PyObject* found = PyDict_GetItemWithError(self.by_type, type(value))
-        if found != NULL:
-            return <Plan>found
-        for cls, plan in self.types:
-            if isinstance(value, cls) and not (cls is int and type(value) is bool):
-                return plan
+    cdef PyObject* member_of(self, object value) except NULL:
+        """The member that encodes ``value``, borrowed."""
+        cdef Py_ssize_t i
+        for i in range(PyList_GET_SIZE(self.types)):
+            if <PyObject*>Py_TYPE(value) == PyList_GET_ITEM(self.types, i):
+                return PyList_GET_ITEM(self.plans, i)
+        for i in range(PyList_GET_SIZE(self.types)):
+            if isinstance(value, self.types[i]) and not (self.types[i] is int and type(value) is bool):
+                return PyList_GET_ITEM(self.plans, i)
         refuse(self.text, value)
 
     cdef int encode(self, Writer w, object value) except -1:
-        return self.member_of(value).encode(w, value)
+        return (<Plan>self.member_of(value)).encode(w, value)
 
     cdef object decode(self, Reader r):
-        cdef int i = -1
+        cdef PyObject* plan = NULL
         if r.p < r.end:
-            i = self.by_token[r.p[0]]
-        if i < 0:
+            plan = self.by_kind[<int>kind_of(r.p[0])]
+        if plan == NULL:
             mismatch(r, self.text)
-        return (<Plan>self.plans[i]).decode(r)
+        return (<Plan>plan).decode(r)
 
     cdef int encode_hessian(self, HessianWriter h, object value) except -1:
-        return self.member_of(value).encode_hessian(h, value)
+        return (<Plan>self.member_of(value)).encode_hessian(h, value)
 
     cdef object decode_hessian(self, HessianReader h):
         cdef const unsigned char* start
@@ -116,18 +105,18 @@ cdef class UnionPlan(Plan):
             start = h.r.p
             c = h.open_object()
             h.r.p = start
-            for member in self.plans:
+            for member in self.members:
                 if c.name in (<Plan>member).java_names():
                     plan = member
                     break
-        if plan is None:
-            plan = self.by_kind.get(HESSIAN_KINDS[<int>tag])
-        if plan is None:
+        if plan is not None:
+            return plan.decode_hessian(h)
+        if HESSIAN_KINDS[<int>tag] is None or self.by_kind[<int>KINDS.index(HESSIAN_KINDS[<int>tag])] == NULL:
             unexpected(h.r, self.text)
-        return plan.decode_hessian(h)
+        return (<Plan>self.by_kind[<int>KINDS.index(HESSIAN_KINDS[<int>tag])]).decode_hessian(h)
 
     cdef tuple java_names(self):
-        return sum([(<Plan>plan).java_names() for plan in self.plans], ())
+        return sum([(<Plan>plan).java_names() for plan in self.members], ())
 
     cdef str describe(self):
         return self.text
@@ -135,7 +124,7 @@ cdef class UnionPlan(Plan):
 
 @cython.final
 cdef class RecordUnionPlan(Plan):
-    """Several record types, told apart by one entry of the map: ``"@type"``, written first, or a Literal field they all have.
+    """Several record types, told apart by one entry of the map: ``"@type"``, written first, or a shared Literal field.
 
     Args:
         key: wire name of that entry.
@@ -323,7 +312,7 @@ cdef class RootPlan(Plan):
     cdef Plan item
     cdef readonly dict known
 
-    def __init__(self, str root, Plan item, dict known=None):
+    def __init__(self, str root, Plan item not None, dict known=None):
         self.known = known
         self.root = root
         self.item = item

@@ -6,7 +6,8 @@
 # connection has an engine of its own, because an engine's receive window serves one reader at a time.
 #
 # send() keeps the GIL: one that cannot complete at once returns. recv() gives it up. The socket's own receive
-# timeout bounds the wait, so no poll() precedes a recv(), and it is set only when it is off by more than SLACK.
+# timeout bounds the wait, so no poll() precedes a recv(). The kernel ends it up to an eighth late, so it is set to a
+# part of the wait, and only what is left after it is waited for by poll(), which is exact.
 
 cdef extern from * nogil:
     """
@@ -49,9 +50,8 @@ cdef extern from * nogil:
         return recv(fd, buffer, n, 0);
     }
 
-    /* Waits until fd can be written, or read as well. */
-    static int rpcore_wait_writable(int fd, double seconds) {
-        struct pollfd p = {fd, POLLIN | POLLOUT, 0};
+    static int rpcore_poll(int fd, int events, double seconds) {
+        struct pollfd p = {fd, (short)events, 0};
         return poll(&p, 1, seconds > 86400.0 ? 86400000 : (int)(seconds * 1e3) + 1);
     }
     """
@@ -60,7 +60,8 @@ cdef extern from * nogil:
     ssize_t c_send "send"(int fd, const void* buffer, size_t n, int flags)
     ssize_t rpcore_receive(int fd, void* buffer, size_t n, double awake, int* slept)
     int rpcore_receive_timeout(int fd, double seconds)
-    int rpcore_wait_writable(int fd, double seconds)
+    int rpcore_poll(int fd, int events, double seconds)
+    int POLLIN, POLLOUT
 
 
 # Waking a sleeping thread on another CPU costs more than many a handler runs: a C echo over loopback makes
@@ -70,7 +71,7 @@ DEF AWAKE = 60e-6
 DEF REST_FIRST = 16
 DEF REST_LAST = 4096
 
-DEF SLACK = 0.004                  # seconds a receive timeout may be too long; the kernel rounds as coarsely
+DEF SHORT = 0.06                   # seconds; shorter waits are left to poll()
 DEF UNDIVIDED = 65536              # bytes up to which a send keeps the GIL
 DEF READS_AT_ONCE = 64             # windows (4 MiB) taken in before a call; what floods us is not idle
 
@@ -111,11 +112,7 @@ cdef class Line:
         self.send(until)
         if self.connection.closed:
             return True
-        left = until - self.connection.engine.clock()
-        if left <= 0:
-            return False
-        self.be_patient(left)
-        return bool(self.read(True))
+        return self.poll(until - self.connection.engine.clock()) and bool(self.read(False))
 
     cdef bint ready(self) except -1:
         """Look at what has arrived while nobody used the line; whether a call may be sent now."""
@@ -130,20 +127,40 @@ cdef class Line:
         """Send ``call`` and read until this attempt has ended, one way or the other."""
         cdef Connection connection = self.connection
         cdef double now = connection.engine.clock()
+        cdef double left
+        cdef bint late = False         # the receive timeout has passed, the call's has not
+        cdef bint came
         self.used = now
         connection.send_request(call, now)
         self.send(call.attempt_deadline)
         while call.state == SENT:
-            self.be_patient(call.attempt_deadline - now)
-            if self.read(True, call.caller.engine.exchanges == 1):
+            left = call.attempt_deadline - now
+            if late or left < SHORT:
+                came = self.poll(left) and self.read(False)
+            else:
+                self.be_patient(left)
+                came = self.read(True, call.caller.engine.exchanges == 1)
+                late = not came
+            if came:
                 now = connection.last_read
                 self.send(call.attempt_deadline)
             else:
                 now = connection.engine.clock()
             if call.state == SENT and now >= call.attempt_deadline:
-                call.fire(now)       # leaves a word of cancellation, or a probe
+                call.fire(now)         # leaves a word of cancellation, or a probe
                 self.send(now)
         return 0
+
+    cdef bint poll(self, double seconds) except -1:
+        """Wait until there is something to read, at most so long."""
+        cdef int found
+        if seconds <= 0 or self.connection.closed:
+            return False
+        with nogil:
+            found = rpcore_poll(self.fd, POLLIN, seconds)
+        if found < 0:
+            PyErr_CheckSignals()
+        return found > 0
 
     cdef int read(self, bint wait, bint alone=False) except -1:
         """One recv. 0: nothing has come (in time); 1: something has, be it the end of the connection."""
@@ -238,7 +255,7 @@ cdef class Line:
                 if left <= 0:
                     return self.lose("the peer reads too slowly: the request was not sent in time")
                 with nogil:
-                    rpcore_wait_writable(self.fd, left)
+                    rpcore_poll(self.fd, POLLIN | POLLOUT, left)
                 self.read(False)
             elif code == EINTR:
                 PyErr_CheckSignals()
@@ -247,11 +264,10 @@ cdef class Line:
         return 0
 
     cdef int be_patient(self, double seconds) except -1:
-        """Bound the next recv: never shorter than ``seconds``."""
-        cdef double slack = max(SLACK, seconds * 0.01)
-        if seconds <= self.patience <= seconds + slack:
+        """Let recv wait for a part of ``seconds``; what is set already may do."""
+        if 0.5 * seconds <= self.patience <= 0.8 * seconds:
             return 0
-        self.patience = max(seconds, 0.0) + slack / 2     # in the middle: the next call's wait will fit too
+        self.patience = 0.65 * seconds
         if rpcore_receive_timeout(self.fd, self.patience) < 0:
             self.lose(strerror(errno).decode())
         return 0

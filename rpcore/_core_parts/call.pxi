@@ -37,6 +37,11 @@ cdef class Scope:
         self.attachments = attachments
         self.request = request
 
+    @property
+    def served(self):
+        """The ``Request`` being served where this scope was entered, or None."""
+        return self.request
+
 
 def current_scope():
     """The scope of the running context, or None."""
@@ -223,10 +228,21 @@ cdef class Call(Timer):
         self.abandon()
         if value is None:
             value = kind if isinstance(kind, BaseException) else kind()
-        raise value
+        raise self._explained(value)
 
     def close(self):
         self.abandon()
+
+    cdef object _explained(self, failure):
+        """``failure``, or what is behind it when loops or tasks complain that the call is awaited in another loop."""
+        cdef Engine engine = self.caller.engine
+        if isinstance(failure, RuntimeError) and engine.running_loop is not None:
+            if engine.running_loop() is not engine.loop:
+                error = errors.LocalProtocolError(
+                    "this client belongs to another event loop; make one client per loop, or use rpcore.sync.Client")
+                error.__cause__ = failure
+                return error
+        return failure
 
     # --- the future protocol of asyncio tasks --------------------------------------------------------
 
@@ -436,7 +452,9 @@ cdef class Call(Timer):
         if self.attempts is None:
             self.attempts = []
         self.attempts.append(f"{error.address}: {type(error).__name__}: {error.message}")
-        if self.attempt > self.retries or now >= self.deadline or not caller.may_retry(
+        if self.attempt > self.retries or now >= self.deadline or (
+                # Nobody is left to try, or the client was closed: what happened says more than that.
+                caller.picker is None and caller.reference.known) or not caller.may_retry(
                 error, now, self.idempotent, self.retry_timeouts):
             return self.finish(None, final_error(caller, error, self.attempts, self.retries, now >= self.deadline))
         caller.reference.retries += 1
@@ -606,8 +624,12 @@ cdef PyObject* call_iternext(PyObject* op) noexcept:
         self.error = None
         self.value = None
     except BaseException as failure:
-        error = failure
+        error = self._explained(failure)
         value = None
+        try:
+            self.abandon()
+        except RuntimeError:
+            pass        # a closed loop takes no callback; the call has left its place before it was asked to
     if error is not None:
         PyErr_SetObject(type(error), error)
     elif value is not None:

@@ -82,7 +82,7 @@ cdef class Connection:
 
     @property
     def active_requests(self):
-        """Requests received whose handler is suspended."""
+        """Requests received whose handler is suspended or about to start."""
         return len(self.serving)
 
     @property
@@ -297,6 +297,7 @@ cdef class Connection:
         return 0
 
     cdef int protocol_error(self, str text) except -1:
+        self.flush()        # answers to the good frames before
         self.close(errors.RemoteProtocolError(f"{self.peer}: {text}; the connection was closed", address=self.peer))
         return 0
 
@@ -366,7 +367,6 @@ cdef class Connection:
             if twoway:
                 self.send_status(id, serialization, STATUS_EXHAUSTED, "limit", over.text())
             return None
-        request.request = request       # a cycle, until it ends (Worker._release)
         return request
 
     cdef Entry _find_entry(self, Reader r, const unsigned char* body):

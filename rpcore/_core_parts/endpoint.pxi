@@ -66,9 +66,10 @@ cdef class Endpoint:
         self.last_error = None
         self.refresh("up")
         now = self.engine.clock()
-        while self.waiting:
-            call = next(iter(self.waiting))
-            del self.waiting[call]
+        # Those that wait now: if this connection is closed already, starting a call makes it wait again.
+        waiting = list(self.waiting)
+        self.waiting.clear()
+        for call in waiting:
             if call.state == WAIT_CONNECTION:
                 self.start(call, now)
 

@@ -47,14 +47,16 @@ cdef class Engine:
         loop: what a future's ``get_loop`` must return for tasks of this loop.
         context: the context handlers start from (copied for each request).
         cancelled_error: the loop's ``CancelledError``.
+        running_loop: gives the loop that runs now, or None; asked when loops complain, to say why.
         block: for a blocking engine, ``block(call)`` makes progress with a call that waits.
         window: bytes of the shared receive window.
     """
 
     def __cinit__(self, *, clock, arm, call_soon=None, create_task=None, loop=None, context=None,
-                  cancelled_error=None, block=None, Py_ssize_t window=65536):
+                  cancelled_error=None, running_loop=None, block=None, Py_ssize_t window=65536):
         self.clock = clock
         self.cancelled_error = cancelled_error
+        self.running_loop = running_loop
         self.block = block
         self.thread = PyThread_get_thread_ident()
         self.loop = loop
@@ -120,6 +122,8 @@ cdef class Engine:
         worker = Worker.__new__(Worker)
         worker.engine = self
         worker.request = request
+        request.worker = worker
+        request.connection.serving[request.id] = request     # it can be cancelled before it has begun
         worker.spawn()
         return 0
 
@@ -127,8 +131,8 @@ cdef class Engine:
         connection.dirty = True
         self.dirty.append(connection)
         if not self.feeding and not self.flush_scheduled and self.call_soon is not None:
-            self.flush_scheduled = True
             self.call_soon(self._flush_tick)
+            self.flush_scheduled = True
         return 0
 
     cpdef flush_dirty(self):

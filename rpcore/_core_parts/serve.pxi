@@ -81,6 +81,11 @@ cdef class Request(Scope):
     """
 
     @property
+    def served(self):
+        """The request itself: code that serves it, and tasks and threads started there, find it by its scope."""
+        return self
+
+    @property
     def service(self):
         """``ServiceKey`` of the service called."""
         return self.entry.service
@@ -203,7 +208,13 @@ cdef class Worker(Timer):
         while self.request is not None:
             request = self.request
             fresh = self.coroutine is None
-            if fresh and request.deadline > 0 and request.deadline <= engine.clock():
+            if fresh and error is not None:
+                # Cancelled before it began.
+                if not request.oneway and not request.cancelled:
+                    request.connection.send_status(<unsigned long long>request.id, MSGPACK, STATUS_SERVICE_ERROR,
+                                                   "cancelled", "the server was stopped before the handler was started")
+                self._release()
+            elif fresh and request.deadline > 0 and request.deadline <= engine.clock():
                 # Expired in our queue: nobody waits for it, so it is not started.
                 if not request.oneway:
                     request.connection.send_status(<unsigned long long>request.id, MSGPACK, STATUS_SERVER_TIMEOUT,
@@ -327,7 +338,6 @@ cdef class Worker(Timer):
         if self.armed:
             self.engine.wheel.remove(self)
         request.entry.gauge.leave()
-        request.request = None
         self.request = None
         self.coroutine = None
         self.context = None
@@ -341,5 +351,7 @@ cdef class Worker(Timer):
     cdef int _retire(self) except -1:
         self.parked = False
         self.engine.workers.discard(self)
-        self.task = None          # the task holds us as its coroutine
+        self.task = None          # the task holds us as its coroutine,
+        self.callback = None      # and this is a method of it
+        self.callback_context = None
         return 0

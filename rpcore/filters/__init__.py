@@ -52,9 +52,7 @@ def in_order(*groups: Iterable[Filter | str]) -> tuple[Filter, ...]:
     filters = tuple(FILTERS.load(f) for group in groups for f in group)
     for f in filters:
         if not callable(f):
-            raise ConfigurationError(
-                f"filters: {f!r} is not callable; a filter is async def f(invocation, call_next)"
-            )
+            raise ConfigurationError(f"filters: {f!r} is not callable; a filter is async def f(invocation, call_next)")
     return filters
 
 

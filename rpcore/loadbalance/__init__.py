@@ -28,9 +28,7 @@ class Picks(Protocol):
 class Builder(Protocol):
     """Makes a picker for one provider list. Called once per change of the list, never per call."""
 
-    def __call__(
-        self, nodes: tuple[Node, ...], *, seed: int | None = None, previous: Picks | None = None
-    ) -> Picks:
+    def __call__(self, nodes: tuple[Node, ...], *, seed: int | None = None, previous: Picks | None = None) -> Picks:
         """Build a picker.
 
         Args:

@@ -43,9 +43,7 @@ def connect(url: str | Registry | None = None) -> Registry:
         return registries.load(parsed.scheme)(parsed)
     if isinstance(url, Registry):
         return url
-    raise ConfigurationError(
-        f"registry: expected a URL or a registry object, got {type(url).__name__} {url!r}"
-    )
+    raise ConfigurationError(f"registry: expected a URL or a registry object, got {type(url).__name__} {url!r}")
 
 
 __all__ = ["RegistryURL", "connect", "registries"]

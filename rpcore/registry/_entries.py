@@ -61,9 +61,7 @@ def check_directory(path: str) -> tuple[int, int]:
         raise ConfigurationError(_unusable(path, exc)) from exc
     mode = stat.S_IMODE(found.st_mode)
     if not stat.S_ISDIR(found.st_mode):
-        raise ConfigurationError(
-            f"registry directory {path}: not a directory; name another one: file:///directory"
-        )
+        raise ConfigurationError(f"registry directory {path}: not a directory; name another one: file:///directory")
     if found.st_uid != os.geteuid():
         raise ConfigurationError(
             f"registry directory {path}: owned by uid {found.st_uid}, but this process runs as uid "
@@ -165,9 +163,7 @@ class EntryWriter:
                 self._descriptors.close(descriptor)
                 raise
         except OSError as exc:
-            raise RegistryError(
-                f"registry directory {self._path}: cannot publish {instance.address}: {exc}"
-            ) from exc
+            raise RegistryError(f"registry directory {self._path}: cannot publish {instance.address}: {exc}") from exc
         return Entry(instance, name, descriptor)
 
     def withdraw(self, entry: Entry) -> None:
@@ -258,9 +254,7 @@ class EntryReader:
         """Too many open files, for example, says nothing about the provider: what was known of it stays."""
         known = self._parsed.get(name)
         if known is None or known.version != _UNREADABLE:
-            log.warning(
-                "registry entry %s cannot be opened: %s", os.path.join(self._path, name), exc.strerror
-            )
+            log.warning("registry entry %s cannot be opened: %s", os.path.join(self._path, name), exc.strerror)
             known = self._parsed[name] = _Parsed(_UNREADABLE, known.instance if known else None)
         return known.instance
 

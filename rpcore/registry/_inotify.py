@@ -42,9 +42,7 @@ def open_inotify() -> int:
 
 def watch(descriptor: int, path: str) -> None:
     """Report events of the directory ``path``. Raises OSError."""
-    _call(
-        "inotify_add_watch", descriptor, os.fsencode(path), ENTRY_EVENTS | DELETE_SELF | MOVE_SELF | ONLYDIR
-    )
+    _call("inotify_add_watch", descriptor, os.fsencode(path), ENTRY_EVENTS | DELETE_SELF | MOVE_SELF | ONLYDIR)
 
 
 def read(descriptor: int) -> Iterator[tuple[int, str]]:

@@ -42,9 +42,7 @@ def from_json(text: str | bytes) -> Instance:
     record = _mapping("the text", json.loads(text))
     service = _mapping("service", _needed(record, "service"))
     names = [f.name for f in fields(ServiceKey) if f.name in service]
-    key = ServiceKey(
-        **{name: _text(f"service.{name}", _needed(service, name)) for name in {"interface", *names}}
-    )
+    key = ServiceKey(**{name: _text(f"service.{name}", _needed(service, name)) for name in {"interface", *names}})
     values = {name: _plain(name, record[name], _TYPES[name]) for name in _PLAIN if name in record}
     return Instance(
         service=key,

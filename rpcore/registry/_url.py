@@ -34,11 +34,7 @@ class RegistryURL:
         shown = re.sub(r"//[^/@]*@", "//…@", text)
         try:
             parts = urlsplit(text)
-            params = (
-                dict(parse_qsl(parts.query, keep_blank_values=True, strict_parsing=True))
-                if parts.query
-                else {}
-            )
+            params = dict(parse_qsl(parts.query, keep_blank_values=True, strict_parsing=True)) if parts.query else {}
         except ValueError as exc:
             raise ConfigurationError(f"registry URL {shown!r}: {exc}") from exc
         if "://" not in text or not parts.scheme:
@@ -69,8 +65,7 @@ class RegistryURL:
             if name not in names:
                 known = ", ".join(names) or "none"
                 raise ConfigurationError(
-                    f"registry URL {str(self)!r}: unknown parameter {name!r}{suggestion(name, names)}; "
-                    f"known: {known}"
+                    f"registry URL {str(self)!r}: unknown parameter {name!r}{suggestion(name, names)}; known: {known}"
                 )
 
 

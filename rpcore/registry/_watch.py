@@ -42,9 +42,7 @@ RETRY = 1.0  # seconds until a pass that failed is repeated
 ROUNDS = 50  # looks in one pass while a provider is replaced again and again; see look_at_each
 
 
-async def look_at_each(
-    names: Iterable[str], look: Callable[[str], bool], unknown: Callable[[], Iterable[str]]
-) -> None:
+async def look_at_each(names: Iterable[str], look: Callable[[str], bool], unknown: Callable[[], Iterable[str]]) -> None:
     """Look at each entry; where one is gone, also at what may have replaced it.
 
     A listing need not show an entry that was published while it was read. So we may miss the successor of an
@@ -330,9 +328,7 @@ class Watcher:
             if isinstance(exc, (FileNotFoundError, NotADirectoryError)):
                 raise FileNotFoundError(self._path) from exc
             self._use_inotify = False
-            log.warning(
-                "registry directory %s: no inotify (%s), so it is polled every 50 ms", self._path, exc
-            )
+            log.warning("registry directory %s: no inotify (%s), so it is polled every 50 ms", self._path, exc)
             return
         self._loop.add_reader(self._inotify, self._on_events, self._inotify)
 

@@ -50,9 +50,7 @@ class FileRegistry:
             and an entry of ours that somebody removed is published again.
     """
 
-    def __init__(
-        self, path: str | os.PathLike[str], *, inotify: bool = True, reconcile: float = RECONCILE
-    ) -> None:
+    def __init__(self, path: str | os.PathLike[str], *, inotify: bool = True, reconcile: float = RECONCILE) -> None:
         self.path = os.path.abspath(os.fspath(path))
         self.url = str(RegistryURL("file", path=self.path))
         self._inotify = inotify
@@ -173,9 +171,7 @@ class FileRegistry:
                 f"this one (process {os.getpid()}); make another registry object here"
             )
         if self._loop is not asyncio.get_running_loop():
-            raise LocalProtocolError(
-                f"{self!r}: belongs to another event loop; make one registry object per loop"
-            )
+            raise LocalProtocolError(f"{self!r}: belongs to another event loop; make one registry object per loop")
         return self._loop
 
     def _publish(self, instance: Instance) -> None:
@@ -201,9 +197,7 @@ class FileRegistry:
             except (ConfigurationError, RegistryError) as exc:
                 log.warning("%s is not published any more: %s", entry.instance.address, exc)
             else:
-                log.warning(
-                    "%s: the entry of %s was removed; published it again", self.path, entry.instance.address
-                )
+                log.warning("%s: the entry of %s was removed; published it again", self.path, entry.instance.address)
 
 
 def default_directory() -> str:
@@ -232,9 +226,7 @@ def from_url(url: RegistryURL) -> FileRegistry:
     """``file:///directory``; ``?watch=poll`` reads the directory every 50 ms instead of using inotify."""
     url.allow("watch")
     if url.hosts and url.hosts != (("localhost", None),):
-        raise ConfigurationError(
-            f"registry URL {str(url)!r}: a directory has no host; write three slashes: file:///…"
-        )
+        raise ConfigurationError(f"registry URL {str(url)!r}: a directory has no host; write three slashes: file:///…")
     if not url.path.strip("/"):
         raise ConfigurationError(f"registry URL {str(url)!r}: no directory; write file:///directory")
     watch = url.params.get("watch", "auto")

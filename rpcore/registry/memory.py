@@ -254,9 +254,7 @@ class MemoryRegistry:
         if self._loop is None:
             raise LocalProtocolError(f"{self!r}: await its start() first")
         if self._loop is not asyncio.get_running_loop():
-            raise LocalProtocolError(
-                f"{self!r}: belongs to another event loop; make one registry object per loop"
-            )
+            raise LocalProtocolError(f"{self!r}: belongs to another event loop; make one registry object per loop")
 
     def _call(self, function: Callable[..., None], *arguments: Any) -> None:
         """Run on our loop, soon. A loop that was closed without closing us has nobody left to tell."""

@@ -86,9 +86,7 @@ def _blocking(specs: list[InterfaceSpec]) -> str:
     renderer = Renderer(module, lambda subject: _imported(module, subject))
     protocol = module.use("typing", "Protocol")
     for spec in specs:
-        head = (
-            f"@rpcore.interface(of={renderer.class_name(spec.cls)})\nclass {views[spec.cls]}({protocol}):\n"
-        )
+        head = f"@rpcore.interface(of={renderer.class_name(spec.cls)})\nclass {views[spec.cls]}({protocol}):\n"
         doc = inspect.getdoc(spec.cls) if vars(spec.cls).get("__doc__") else None
         module.add(head + _body(doc, [_method(renderer, method, blocking=True) for method in spec.resolve()]))
     return module.source(_title("Blocking view", specs))

@@ -191,10 +191,7 @@ class Reach:
             cls,
             "dataclass",
             bases,
-            tuple(
-                FieldDefinition(f.name, hints[f.name], _default(f), _field_settings(f, kw_only))
-                for f in fields
-            ),
+            tuple(FieldDefinition(f.name, hints[f.name], _default(f), _field_settings(f, kw_only)) for f in fields),
             settings=settings,
         )
 
@@ -225,13 +222,9 @@ class Reach:
     def _record(self, cls: type) -> Definition:
         record = describe(cls)
         if record is None:
-            raise ConfigurationError(
-                f"{cls.__qualname__}: a client module cannot define classes of this kind"
-            )
+            raise ConfigurationError(f"{cls.__qualname__}: a client module cannot define classes of this kind")
         hints = class_hints(cls, [f.name for f in record.fields], {}, self._known)
-        fields = tuple(
-            FieldDefinition(f.name, f.hint or hints.get(f.name, Any), f.default) for f in record.fields
-        )
+        fields = tuple(FieldDefinition(f.name, f.hint or hints.get(f.name, Any), f.default) for f in record.fields)
         if record.build == "tuple":
             return Definition(cls, "NamedTuple", (), fields)
         if record.build == "dict":

@@ -68,9 +68,7 @@ class Renderer:
             return self.class_name(hint)
         if origin is tuple and not args:
             return f"{self.class_name(tuple)}[()]"
-        return (
-            f"{self.class_name(origin)}[{', '.join('...' if arg is ... else self.hint(arg) for arg in args)}]"
-        )
+        return f"{self.class_name(origin)}[{', '.join('...' if arg is ... else self.hint(arg) for arg in args)}]"
 
     def class_name(self, cls: Any) -> str:
         """The name of a class, importing it if it is a library's."""
@@ -205,9 +203,7 @@ class Renderer:
             bases = [self.module.use("typing", kind), *settings]
         head += f"class {name}({', '.join(bases)}):\n" if bases else f"class {name}:\n"
         body = docstring_lines(definition.doc, INDENT) if definition.doc else ""
-        lines = [
-            f"{INDENT}{each} = {self._member_value(member)}\n" for each, member in definition.members.items()
-        ]
+        lines = [f"{INDENT}{each} = {self._member_value(member)}\n" for each, member in definition.members.items()]
         if kind == "exception":
             lines += self._constructor(definition.fields)
         else:

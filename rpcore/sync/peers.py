@@ -132,7 +132,7 @@ class Peer(_core.Peer):
         self.lines: set[Line] = set()
         self._peers = pool
         self._dialling = 0
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()  # a signal handler may make a call while its thread holds it
 
     def __repr__(self) -> str:
         return (
@@ -148,22 +148,23 @@ class Peer(_core.Peer):
         Returns None when there is none for it; the call has then gone on: to another provider, or its attempt
         has failed.
         """
-        if not self.usable and call.elsewhere():
-            return None
         while not self.retired:
+            if not self.usable and call.elsewhere():
+                return None
             line = self._reserve(call.until)
             if line is None:
-                break
-            if line is DIAL:
+                text = f"{self.address}: all {self.wanted} connections stayed in use (option: connections)"
+                call.fail(errors.LimitExceeded(text, address=self.address))
+                return None
+            if line is not DIAL:
+                if line.look():
+                    return line
+                self.check_in(line)
+            elif self.retired:
+                self._dialled(None)
+            else:
                 return self._dial_for(call)
-            if line.look():
-                return line
-            self.check_in(line)
-        else:
-            call.fail(errors.ConnectError(f"{self.address}: {self._peers.gone}", address=self.address))
-            return None
-        text = f"{self.address}: all {self.wanted} connections stayed in use (option: connections)"
-        call.fail(errors.LimitExceeded(text, address=self.address))
+        call.fail(errors.ConnectError(f"{self.address}: {self._peers.gone}", address=self.address))
         return None
 
     def _reserve(self, until: float) -> Line | None:
@@ -173,32 +174,21 @@ class Peer(_core.Peer):
             self.queue.append(waiter)
         try:
             self.serve_queue()
-            if waiter.wait(max(until - clock(), 0.0)):
-                return waiter.line
+            waiter.wait(max(until - clock(), 0.0))
         except BaseException:  # KeyboardInterrupt: what we were given meanwhile is not ours
-            if not self._leave_queue(waiter):
-                self._unreserve(waiter)
+            self._leave_queue(waiter)
+            if waiter.line is DIAL:
+                self._dialled(None)
+            elif waiter.line is not None:
+                self.check_in(waiter.line)
             raise
-        if self._leave_queue(waiter):
-            return None
-        waiter.wait(STEP_ASIDE)
+        self._leave_queue(waiter)
         return waiter.line
 
-    def _leave_queue(self, waiter: _Waiter) -> bool:
-        """Whether it still stood there; else it has been given something."""
-        with self._lock:
-            try:
-                self.queue.remove(waiter)
-            except ValueError:
-                return False
-        return True
-
-    def _unreserve(self, waiter: _Waiter) -> None:
-        waiter.wait(STEP_ASIDE)
-        if waiter.line is DIAL:
-            self._dialled(None)
-        elif waiter.line is not None:
-            self.check_in(waiter.line)
+    def _leave_queue(self, waiter: _Waiter) -> None:
+        """Afterwards it has what it was given, or will never be given anything."""
+        with self._lock, contextlib.suppress(ValueError):
+            self.queue.remove(waiter)
 
     def serve_queue(self) -> None:
         """Give the threads that wait what there is: idle lines, or the right to connect."""
@@ -212,8 +202,7 @@ class Peer(_core.Peer):
                         return
                     self._dialling += 1
                     line = DIAL
-                waiter = self.queue.popleft()
-            waiter.give(line)
+                self.queue.popleft().give(line)
 
     def check_in(self, line: Line) -> None:
         """Take back a line that is not simply idle now."""
@@ -506,10 +495,6 @@ class Peers:
             line.look()
 
 
-STEP_ASIDE = 1.0
-"""Seconds within which a thread that is giving something to another one has done so."""
-
-
 class _Waiter:
     """One thread's place in the queue of a peer."""
 
@@ -520,9 +505,9 @@ class _Waiter:
         self._given = threading.Lock()
         self._given.acquire()
 
-    def wait(self, seconds: float) -> bool:
-        """Whether something was given within so many seconds."""
-        return self._given.acquire(timeout=min(seconds, threading.TIMEOUT_MAX))
+    def wait(self, seconds: float) -> None:
+        """Until something is given, or so many seconds have passed."""
+        self._given.acquire(timeout=min(seconds, threading.TIMEOUT_MAX))
 
     def give(self, line: Line) -> None:
         self.line = line

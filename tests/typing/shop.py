@@ -173,9 +173,7 @@ class Shop(Protocol):
         Or none.
         """
 
-    async def list(
-        self, kind: Literal["a", "b", Mood.GOOD], /, page: Page[Item] | None = None
-    ) -> Page[Item]: ...
+    async def list(self, kind: Literal["a", "b", Mood.GOOD], /, page: Page[Item] | None = None) -> Page[Item]: ...
 
     @rpcore.method(name="order")
     async def place(
