@@ -1,5 +1,5 @@
 # cython: freethreading_compatible=True, auto_pickle=False
-"""Typed msgpack: a hint is compiled once into a tree of plan nodes, and each node encodes and decodes one type.
+"""Typed msgpack and hessian2: a hint is compiled once into a tree of plan nodes, and each node encodes and decodes one type.
 
 A node is a ``cdef class`` with two C methods, ``encode(writer, value)`` and ``decode(reader)``. Nodes hold their
 children, so a value is walked by C calls through method tables: no look-up by type tag, no Python-level call per
@@ -10,8 +10,12 @@ Reading trusts nothing. Each read checks what is left; a claimed count or length
 and with the limits before anything is allocated. Writing trusts no object either: user code (properties, subclasses)
 may run and change what is being walked, so sizes are checked again and references are held.
 
+hessian2 walks the same nodes by two more methods; a stream's numbered containers, class definitions and type names are
+in its HessianWriter or HessianReader (_codec_parts/hessian_*.pxi).
+
 The layout of values is that of msgpack itself, and stock decoders read it; docs/wire.md lists the choices it leaves
-open. Which node serves which hint is decided in plan.py. This module imports rpcore.errors alone.
+open. Which node serves which hint is decided in plan.py. This module imports rpcore.errors, and rpcore.javatypes with the
+first hessian2 value that is one of Java's own types.
 """
 
 from rpcore.errors import CodecError, ConfigurationError, DecodeError, EncodeError
