@@ -14,6 +14,7 @@ import asyncio
 import contextlib
 import gc
 import os
+import signal
 import threading
 import time
 from collections.abc import Callable, Coroutine, Iterator
@@ -25,6 +26,10 @@ try:
     import uvloop
 except ImportError:  # not made for this platform
     uvloop = None
+
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    # A shell that runs us in the background ignores Ctrl-C for us and for all our children; tests send it.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 T = TypeVar("T")
 Run = Callable[..., Any]
