@@ -20,7 +20,7 @@ from rpcore.filters import in_order
 from rpcore.model import Options
 from rpcore.options import OptionValues, validate
 from rpcore.reference import Referral
-from rpcore.referring import MergedView, new_referral, open_registries
+from rpcore.referring import MergedView, new_referral, open_registries, was_given
 from rpcore.service import InterfaceSpec, interface_spec
 from rpcore.transport import Pool, loop_engine, raised
 
@@ -349,7 +349,7 @@ class Client:
         assert self._pool is not None
         await self._pool.aclose()
         for registry in self._registries:
-            if registry is not self._registry_given:
+            if not was_given(registry, self._registry_given):
                 await registry.aclose()
 
     async def __aenter__(self) -> Self:
