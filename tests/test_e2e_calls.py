@@ -575,6 +575,19 @@ def test_a_first_call_that_is_cancelled_while_the_client_starts_disturbs_no_othe
     run(main())
 
 
+def test_a_registry_object_is_closed_by_whoever_made_it(run: Run) -> None:
+    async def main() -> None:
+        for wrap in (lambda registry: registry, lambda registry: [registry, "memory://another"]):
+            async with MemoryRegistry("owned") as registry:
+                async with serve(Calls, Handlers(), registry=wrap(registry), register=True):
+                    async with rpcore.Client(wrap(registry)) as client:
+                        assert await client.refer(Calls).echo("x") == "x"
+                    assert len(await registry.instances()) == 1
+                assert await registry.instances() == []  # open, and the server has taken back what it published
+
+    run(main())
+
+
 def test_an_outage_of_the_registry_disturbs_no_call(run: Run) -> None:
     async def main() -> None:
         discovery = space("outage")
