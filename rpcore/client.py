@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import functools
 import os
 import warnings
@@ -19,7 +20,7 @@ from rpcore.filters import in_order
 from rpcore.model import Options
 from rpcore.options import OptionValues, validate
 from rpcore.reference import Referral
-from rpcore.referring import MergedView, new_referral, open_registries
+from rpcore.referring import MergedView, new_referral, open_registries, was_given
 from rpcore.service import InterfaceSpec, interface_spec
 from rpcore.transport import Pool, loop_engine, raised
 
@@ -80,8 +81,8 @@ class Client:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._engine: Engine | None = None
         self._pool: Pool | None = None
-        self._starting: asyncio.Future[None] | None = None
-        self._started_registries = False
+        self._starting: asyncio.Task[None] | None = None  # of the registries
+        self._subscribing: dict[Referral, asyncio.Task[None]] = {}
         self._subscriptions: list[Subscription] = []
         self._pid = os.getpid()
         self._closed = False
@@ -171,6 +172,7 @@ class Client:
         self._stubs.append((referral, stub))
         if self._engine is not None:
             self._start_referral(referral)
+            self._ask_registries()
         return stub
 
     def _where(self, referral: Referral) -> str:
@@ -180,17 +182,27 @@ class Client:
 
     async def _first_call(self, referral: Referral, name: str, *arguments: Any) -> Any:
         """What a stub method calls until the client has started."""
-        await self._ensure_started()
+        self._begin()
         return await referral.entry(name)(*arguments)
 
     # --- life ----------------------------------------------------------------------------------------
 
     async def start(self) -> Self:
-        """Bind to the running loop, connect to the registry and subscribe. Idempotent."""
-        await self._ensure_started()
+        """Bind to the running loop, connect to the registry and subscribe. Idempotent.
+
+        Raises:
+            ConfigurationError: the registry cannot be used, such as a directory of somebody else.
+        """
+        self._begin()
+        await self._subscribed()
         return self
 
-    async def _ensure_started(self) -> None:
+    def _begin(self) -> None:
+        """Bind to the running loop and start what is not started yet.
+
+        The registries are asked in tasks of their own: a first call waits for its provider list within its
+        own deadline, and one that is cancelled meanwhile takes nothing with it.
+        """
         loop = asyncio.get_running_loop()
         if self._closed:
             raise errors.LocalProtocolError("this client was closed")
@@ -204,31 +216,20 @@ class Client:
             raise errors.LocalProtocolError(
                 "this client belongs to another event loop; make one client per loop, or use rpcore.sync.Client"
             )
-        if self._starting is None:
+        if self._engine is None:
             self._loop = loop
-            self._starting = loop.create_future()
-            try:
-                self._engine = loop_engine(loop)
-                self._pool = Pool(
-                    self._engine,
-                    connect_timeout=self.connect_timeout,
-                    heartbeat=self.heartbeat,
-                    connections=self.connections,
-                    limits=raised(self.limits, max((r.payload for r in self._referrals), default=0)),
-                    usable_changed=self._usable_changed,
-                )
-                for referral in self._referrals:
-                    self._start_referral(referral)
-                await self._start_registries()
-            except BaseException as error:
-                starting, self._starting = self._starting, None
-                if not starting.done():
-                    starting.set_exception(error)
-                    starting.exception()
-                raise
-            self._starting.set_result(None)
-        elif not self._starting.done():
-            await asyncio.shield(self._starting)
+            self._engine = loop_engine(loop)
+            self._pool = Pool(
+                self._engine,
+                connect_timeout=self.connect_timeout,
+                heartbeat=self.heartbeat,
+                connections=self.connections,
+                limits=self.limits,
+                usable_changed=self._usable_changed,
+            )
+            for referral in self._referrals:
+                self._start_referral(referral)
+        self._ask_registries()
 
     def _start_referral(self, referral: Referral) -> None:
         assert self._engine is not None and self._pool is not None and self._loop is not None
@@ -237,8 +238,6 @@ class Client:
         for owner, stub in self._stubs:
             if owner is referral:
                 self._arm(referral, stub)
-        if self._started_registries:
-            self._loop.create_task(self._subscribe(referral), name=f"rpcore subscribe {referral.key}")
 
     def _arm(self, referral: Referral, stub: Any) -> None:
         """From now on the stub's methods call the engine directly."""
@@ -246,30 +245,46 @@ class Client:
         for method in referral.spec.methods:
             setattr(stub, f"_rpc_{method.name}", referral.entry(method.name))
 
+    def _ask_registries(self) -> None:
+        """Subscribe each started reference that is not subscribed or about to be."""
+        assert self._loop is not None
+        for referral in self._referrals:
+            if referral.urls or referral.reference is None or referral in self._subscribing:
+                continue
+            if self._starting is None:
+                self._starting = self._loop.create_task(self._start_registries(), name="rpcore registries")
+            task = self._loop.create_task(self._subscribe(referral), name=f"rpcore subscribe {referral.key}")
+            task.add_done_callback(_retrieved)
+            self._subscribing[referral] = task
+
     async def _start_registries(self) -> None:
-        wanted = [r for r in self._referrals if not r.urls]
-        if not wanted:
-            self._started_registries = True
-            return
         for registry in self._registries:
             await registry.start()
-        self._started_registries = True
-        for referral in wanted:
-            await self._subscribe(referral)
 
     async def _subscribe(self, referral: Referral) -> None:
-        if referral.urls:
-            return
+        assert self._starting is not None
         view = MergedView(referral, len(self._registries))
-        for index, registry in enumerate(self._registries):
-            try:
-                await registry.start()
-                self._subscriptions.append(
-                    await registry.subscribe(referral.key, functools.partial(view.update, index))
-                )
-            except errors.RegistryError:
-                if len(self._registries) == 1:
-                    raise
+        try:
+            await asyncio.shield(self._starting)
+            for index, registry in enumerate(self._registries):
+                try:
+                    self._subscriptions.append(
+                        await registry.subscribe(referral.key, functools.partial(view.update, index))
+                    )
+                except errors.RegistryError:
+                    if len(self._registries) == 1:
+                        raise
+        except Exception as error:
+            del self._subscribing[referral]  # the next start() tries again
+            if self._starting is not None and self._starting.done() and self._starting.exception() is not None:
+                self._starting = None
+            referral.fail(error)
+            raise
+
+    async def _subscribed(self) -> None:
+        """Wait until every reference is subscribed; raises what went wrong with the first that is not."""
+        for task in list(self._subscribing.values()):
+            await asyncio.shield(task)
 
     def _usable_changed(self, endpoint: Endpoint) -> None:
         for referral in self._referrals:
@@ -283,9 +298,12 @@ class Client:
             NoProvider: a reference (with ``check``, the default) has no provider after ``timeout`` seconds;
                 names all such services.
         """
-        await self._ensure_started()
+        self._begin()
         assert self._loop is not None
         deadline = self._loop.time() + timeout
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout_at(deadline):
+                await self._subscribed()
         while True:
             missing = [r for r in self._referrals if r.check and not (r.snapshot and r.snapshot.nodes)]
             if not missing:
@@ -319,6 +337,11 @@ class Client:
             return
         if self._loop is None or self._loop.is_closed():
             return  # whatever there was has gone with its loop
+        tasks = [task for task in (self._starting, *self._subscribing.values()) if task is not None]
+        for task in tasks:
+            task.cancel()
+        if tasks:
+            await asyncio.wait(tasks)
         for subscription in self._subscriptions:
             subscription.close()
         for referral in self._referrals:
@@ -326,7 +349,7 @@ class Client:
         assert self._pool is not None
         await self._pool.aclose()
         for registry in self._registries:
-            if registry is not self._registry_given:
+            if not was_given(registry, self._registry_given):
                 await registry.aclose()
 
     async def __aenter__(self) -> Self:
@@ -342,6 +365,12 @@ class Client:
             warnings.warn(f"{self!r} was not closed; use async with or await aclose()", ResourceWarning, stacklevel=2)
 
 
+def _retrieved(task: asyncio.Task[None]) -> None:
+    """Calls that waited for it are told of a failure by their reference; the loop need not be."""
+    if not task.cancelled():
+        task.exception()
+
+
 class GenericService:
     """A service known by name only: ``await service.call("find", 42)``. Arguments and results are plain values."""
 
@@ -354,9 +383,10 @@ class GenericService:
 
     async def call(self, method: str, *arguments: Any) -> Any:
         """Call ``method`` (its wire name) with positional arguments."""
-        await self._client._ensure_started()
+        self._client._begin()
         if self._referral.reference is None:
             self._client._start_referral(self._referral)
+            self._client._ask_registries()
         return await self._referral.generic(method, len(arguments))(*arguments)
 
 

@@ -7,6 +7,7 @@ a call reads the result.
 
 from __future__ import annotations
 
+import copy
 import dataclasses
 import functools
 import time
@@ -65,6 +66,7 @@ class Referral:
         self.callers: dict[str, Caller] = {}
         self.options: dict[str, CallOptions] = {}
         self.reference: Reference | None = None
+        self.failure: Exception | None = None
         self.directory: Directory | None = None
         self.snapshot: Snapshot | None = None
         self.closed = False
@@ -179,10 +181,17 @@ class Referral:
             self._removed(self.directory.snapshot.nodes)
             self.directory = None
 
+    def fail(self, error: Exception) -> None:
+        """The registry cannot be asked: until a list arrives after all, calls end with ``error``."""
+        self.failure = error
+        if self.snapshot is None and self.reference is not None:
+            self.reference.list_arrived()
+
     def _changed(self, snapshot: Snapshot) -> None:
         """A new provider list, or weights, or availability: give every caller its picker."""
         first = self.snapshot is None
         self.snapshot = snapshot
+        self.failure = None
         provider = next((published(n.instance) for n in snapshot.nodes if _publishes(n.instance)), Layer("provider"))
         if provider != self._provider:
             self._provider = provider
@@ -226,6 +235,12 @@ class Referral:
     def _no_provider(self, caller: Caller) -> errors.RpcError:
         if self.closed:
             return errors.LocalProtocolError("this client was closed")
+        if self.failure is not None:
+            error: errors.RpcError = errors.RegistryError(str(self.failure))
+            if isinstance(self.failure, errors.RpcError):
+                error = copy.copy(self.failure)  # each call gets, and adds to, one of its own
+            error.__cause__ = self.failure
+            return error
         return errors.NoProvider(
             f"{self.key}.{caller.method}: the registry knows no provider",
             service=self.key.interface,

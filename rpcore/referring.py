@@ -111,6 +111,11 @@ def open_registries(given: str | Registry | Sequence[str | Registry] | None) -> 
     return [connect(each) for each in given]
 
 
+def was_given(registry: Registry, given: object) -> bool:
+    """Whether the application made ``registry`` itself, and so closes it itself."""
+    return any(registry is each for each in (given if isinstance(given, Sequence) else (given,)))
+
+
 def _fixed(key: ServiceKey, url: str | Sequence[str] | None) -> tuple[Instance, ...]:
     """Providers named by ``url=``. They are taken as running for long: no warm-up."""
     if url is None:

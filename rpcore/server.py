@@ -27,7 +27,7 @@ from rpcore.filters import chain, in_order
 from rpcore.loops import new_runner
 from rpcore.model import Instance, Invocation, Options, ServiceKey
 from rpcore.options import OptionValues, layer, resolve
-from rpcore.referring import open_registries
+from rpcore.referring import open_registries, was_given
 from rpcore.service import InterfaceSpec, handlers, interface_spec
 from rpcore.transport import Listener, loop_engine, raised
 
@@ -313,7 +313,7 @@ class Server:
             self._started_at = time.time()
             for registry in self._registries:
                 await registry.start()
-                if registry is not self._registry_given:
+                if not was_given(registry, self._registry_given):
                     stack.push_async_callback(registry.aclose)
             stack.push_async_callback(self._unregister)
             await self._register()

@@ -369,6 +369,15 @@ def test_a_registry_directory_that_cannot_be_used(run: Run, tmp_path: Path) -> N
                 await client.start()
             assert str(path) in str(raised.value)
             await client.aclose()
+            client = rpcore.Client(f"file://{path}")
+            stub = client.refer(Service)
+            for _ in range(2):  # a first call without start() is told too, and so is a later one
+                with pytest.raises((errors.ConfigurationError, errors.RegistryError)) as raised:
+                    await stub.echo("x")
+                assert str(path) in str(raised.value)
+            with pytest.raises((errors.ConfigurationError, errors.RegistryError)):
+                await client.ready()
+            await client.aclose()
 
     run(main())
 

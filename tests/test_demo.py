@@ -304,7 +304,11 @@ def test_keep_leaves_the_providers_to_try(tmp_path: Path) -> None:
     ]
     done = subprocess.run(invoke, capture_output=True, text=True, timeout=30)
     assert "decoder" in json.loads(done.stdout)
+    assert not any("rpcore.demo.consumer" in command for command in children_of(process.pid).values())
     process.send_signal(signal.SIGINT)
-    _, complaints = process.communicate(timeout=30)
+    try:
+        _, complaints = process.communicate(timeout=30)
+    finally:
+        process.kill()
     assert (process.returncode, complaints) == (0, "")
     assert list(tmp_path.iterdir()) == []

@@ -540,6 +540,54 @@ def test_a_first_call_waits_for_the_first_list_of_the_registry(run: Run) -> None
     run(main())
 
 
+def test_a_first_call_that_is_cancelled_while_the_client_starts_disturbs_no_other(run: Run) -> None:
+    class Slow(MemoryRegistry):
+        def __init__(self) -> None:
+            super().__init__("slow-start")
+            self.gate = asyncio.Event()
+
+        async def start(self) -> None:
+            await self.gate.wait()
+            await super().start()
+
+    async def main() -> None:
+        async with serve(Calls, Handlers(), registry="memory://slow-start", register=True):
+            registry = Slow()
+            client = rpcore.Client(registry)
+            stub = client.refer(Calls)
+            first = asyncio.create_task(stub.echo("first"))
+            await asyncio.sleep(0)
+            second = asyncio.create_task(stub.echo("second"))
+            with rpcore.options(timeout=0.05), pytest.raises(errors.NoProvider, match="provider list"):
+                await stub.echo("impatient")
+            with pytest.raises(errors.NoProvider, match=r"test\.Calls"):
+                await client.ready(0.05)
+            first.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await first
+            assert first.cancelled()
+            registry.gate.set()
+            assert await second == "second"
+            assert await stub.echo("third") == "third"
+            await client.aclose()
+            await registry.aclose()
+
+    run(main())
+
+
+def test_a_registry_object_is_closed_by_whoever_made_it(run: Run) -> None:
+    async def main() -> None:
+        for wrap in (lambda registry: registry, lambda registry: [registry, "memory://another"]):
+            async with MemoryRegistry("owned") as registry:
+                async with serve(Calls, Handlers(), registry=wrap(registry), register=True):
+                    async with rpcore.Client(wrap(registry)) as client:
+                        assert await client.refer(Calls).echo("x") == "x"
+                    assert len(await registry.instances()) == 1
+                assert await registry.instances() == []  # open, and the server has taken back what it published
+
+    run(main())
+
+
 def test_an_outage_of_the_registry_disturbs_no_call(run: Run) -> None:
     async def main() -> None:
         discovery = space("outage")

@@ -270,13 +270,17 @@ class Demo:
 
     async def _end_processes(self) -> None:
         """End what still runs. The consumer goes first, so that nobody calls a provider that is ending."""
-        running = [child for child in self._children if child.running]
         for each in self.providers.values():
             each.expected_to_end = True
-        for child in reversed(running):
-            if child.output:
-                child.kill()
+        await self._end_consumer()
+        running = [child for child in self._children if child.running]
         await asyncio.gather(*(child.stop() for child in running))
+
+    async def _end_consumer(self) -> None:
+        for child in self._children:
+            if child.output and child.running:
+                child.kill()
+                await child.ended()
 
     # --- the end ------------------------------------------------------------------------------------------
 
@@ -294,6 +298,7 @@ class Demo:
             click.echo(f"To go on by hand: {results.command()} demo --keep")
 
     async def _wait_for_interrupt(self) -> None:
+        await self._end_consumer()  # nobody reads its reports any more
         serving = {each.name: each.child.pid for each in self.providers.values() if each.state == "serving"}
         results.print_next_steps(self.registry.url, serving)
         with contextlib.suppress(asyncio.CancelledError):

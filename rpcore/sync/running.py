@@ -16,7 +16,7 @@ from rpcore._codec import Limits
 from rpcore._core import Call, Caller, Endpoint, Engine
 from rpcore.abc import Registry, Subscription
 from rpcore.reference import Referral
-from rpcore.referring import MergedView
+from rpcore.referring import MergedView, was_given
 from rpcore.sync.keeper import Keeper
 from rpcore.sync.peers import Peers, Settings
 from rpcore.transport import raised
@@ -188,7 +188,7 @@ class Running:
         for referral in self._referrals:
             referral.close()
         for registry in self._registries:
-            if registry is not self._given:
+            if not was_given(registry, self._given):
                 await registry.aclose()
 
     def let_go(self) -> None:
