@@ -47,6 +47,9 @@ class Dispatch:
     def find_names(self, path: str, version: str, group: str, method: str) -> Entry:
         """Find by names, treating ``""`` and ``"0.0.0"`` as the same version.
 
+        Args:
+            method: its msgpack name: of an overload, ``over(I)``.
+
         Raises:
             UnknownService: no such interface, or not in this version or group; names what there is.
             UnknownMethod: the service has no such method; names the nearest.
@@ -55,10 +58,10 @@ class Dispatch:
             version = ""
         key = ServiceKey(path, group, version)
         of_service = [e for e in self.entries if _without_version(e.service) == key]
-        for entry in of_service:
-            if entry.method == method:
-                return entry
         if of_service:
+            found = self.find(request_prefix(of_service[0].service, method))
+            if found is not None:
+                return found
             raise errors.UnknownMethod(f"{key} has no method {method!r}{_near(method, (e.method for e in of_service))}")
         same = sorted({str(e.service) for e in self.entries if e.service.interface == path})
         if same:
