@@ -4,6 +4,7 @@ Providers write it as JSON to the metadata centre. The model reads what Dubbo 2.
 does, whose differences end here:
 
 * 2.7 nests the definition of every field's type, 3.x names it (``"properties": {"id": "long"}``);
+* where 2.7 has written a type before, it writes the path to it: ``{"$ref": "$.types[3].properties.id"}``;
 * constants are under ``enum`` or ``enums``; whatever is empty may be null or missing;
 * 3.x, and arrays in 2.7, write a nested class as ``org.demo.Outer.Inner``. On the wire it is
   ``org.demo.Outer$Inner``, which is found again here by the classes that the definition has, and by Java's custom that
@@ -12,6 +13,7 @@ does, whose differences end here:
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -149,6 +151,10 @@ def _decoded(source: str | bytes | Mapping[str, Any]) -> Any:
         raise ConfigurationError(f"is not JSON: {exc}") from exc
 
 
+_STEP = re.compile(r"\.([\w$]+)|\[(\d+)\]")
+"""One step of a path such as ``$.types[3].properties.id``."""
+
+
 class _Parser:
     """Reads one definition. First all names are collected, because they decide what other names mean."""
 
@@ -194,6 +200,8 @@ class _Parser:
         if isinstance(given, str):
             return given
         one = _mapping(where, given)
+        if "$ref" in one and "type" not in one:
+            return self.referred(where, one["$ref"])
         if one.get("type") is None and nested:
             return OBJECT  # 2.7, for a type variable
         name = _text(f"{where}.type", one.get("type"))
@@ -210,6 +218,16 @@ class _Parser:
         if properties or name not in self.properties:
             self.properties[name] = properties
         return name
+
+    def referred(self, where: str, path: Any) -> str:
+        """The name of a type that stands elsewhere in the file: fastjson writes what it has met by its path."""
+        found: Any = self.root
+        try:
+            for name, index in _STEP.findall(_text(f"{where}.$ref", path)):
+                found = found[int(index)] if index else found[name]
+            return _text(where, found["type"])
+        except (KeyError, IndexError, TypeError):
+            raise ConfigurationError(f"{where}.$ref: there is no type at {path!r}") from None
 
     # ---- methods
 
