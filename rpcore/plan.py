@@ -39,6 +39,7 @@ from rpcore.class_hints import (
 from rpcore.errors import ConfigurationError
 from rpcore.model import Parameter
 from rpcore.records import Record, describe, describe_exception, register_adapter
+from rpcore.signatures import is_descriptor
 from rpcore.types import camel, dto, named_class
 
 _NO_NAMES: Mapping[str, Any] = types.MappingProxyType({})
@@ -293,7 +294,7 @@ class _Compiler:
     def node(self, hint: Any) -> _Node:
         """The node of any hint."""
         descriptor = descriptor_of(hint)
-        if descriptor:
+        if descriptor is not None:
             return self.of_described(plain(hint), descriptor)
         hint = plain(hint)
         origin = get_origin(hint)
@@ -369,6 +370,8 @@ class _Compiler:
 
     def of_described(self, hint: Any, descriptor: str) -> _Node:
         """A hint with a descriptor of its own; one of a number's says how the number is sent."""
+        if not is_descriptor(descriptor):
+            raise ConfigurationError(f"Descriptor({descriptor!r}) is no JVM descriptor, such as I or Lorg/demo/User;")
         scalar = _BY_DESCRIPTOR.get(descriptor)
         node = self.node(hint)
         if scalar is not None and hint in (int, float, str):
