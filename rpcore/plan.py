@@ -102,7 +102,8 @@ def compile_exception(
         else:
             hints = class_hints(cls, {f.name for f in record.fields}, {}, names)
         fields = compiler.define(cls, record, hints, cls).plan
-    return ExceptionPlan(cls, dto(cls).name or cls.__name__, fields, _rebuild)
+    name = dto(cls).name
+    return ExceptionPlan(cls, name or cls.__name__, fields, _rebuild, bool(name))
 
 
 def _rebuild(cls: type[BaseException], args: Sequence[Any]) -> BaseException:

@@ -17,7 +17,7 @@ import msgpack
 import rpcore
 from rpcore import errors
 from rpcore._core import Caller, Connection, Endpoint, Engine, Entry, Gauge, Node, Reference
-from rpcore.connection import Dispatch, request_prefix
+from rpcore.dispatch import Dispatch, request_prefix
 from rpcore.loadbalance import build
 from rpcore.model import Instance, Parameter, ServiceKey
 from rpcore.options import Layer, resolve

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rpcore.connection import request_prefix
+from rpcore.dispatch import request_prefix
 from rpcore.decode import HEADER, MAGIC, REFUSALS, Frame, Garbage, explain, frames, render
 from rpcore.model import ServiceKey
 

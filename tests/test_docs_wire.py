@@ -36,7 +36,7 @@ from rpcore._core import (
     enter_scope,
     leave_scope,
 )
-from rpcore.connection import Dispatch, request_prefix
+from rpcore.dispatch import Dispatch, request_prefix
 from rpcore.loadbalance import build
 from rpcore.model import Instance, Options, Parameter, ServiceKey
 from rpcore.options import Layer, resolve

@@ -11,7 +11,7 @@ import click
 import msgpack
 
 from rpcore.cli.output import print_table
-from rpcore.connection import request_prefix
+from rpcore.dispatch import request_prefix
 from rpcore.decode import HEADER, MAGIC, MSGPACK, REQUEST, TWO_WAY
 from rpcore.demo.api import Search
 from rpcore.demo.measure import Phase
