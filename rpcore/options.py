@@ -139,7 +139,7 @@ _RULES: Mapping[str, _Rule] = {
     "oneway": _flag(*_DECLARED),
     "cluster": _name(*_POLICY),
     "loadbalance": _name(*_POLICY),
-    "serialization": _rule(lambda value: value == "msgpack", "'msgpack', the only one spoken so far", *_POLICY),
+    "serialization": _rule(lambda value: value in ("msgpack", "hessian2"), "'msgpack' or 'hessian2'", *_POLICY),
     "weight": _rule(_integer(0, 2**31 - 1), "an int of at least 0", "interface", "export"),
     "warmup": _rule(
         lambda value: _is_number(value) and 0 <= value <= _LONGEST,
