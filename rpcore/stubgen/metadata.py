@@ -22,7 +22,7 @@ from rpcore.javahints import Hints
 from rpcore.javatypes import JavaException
 from rpcore.signatures import JavaType
 from rpcore.stubgen.definitions import Definition, FieldDefinition
-from rpcore.stubgen.layout import INDENT, WIDTH, broken, function_head
+from rpcore.stubgen.layout import INDENT, WIDTH, broken, function_head, items
 from rpcore.stubgen.module import Module, docstring_lines, is_identifier, quoted
 from rpcore.stubgen.names import identifier, snake, unique
 from rpcore.stubgen.render import Renderer
@@ -171,7 +171,7 @@ class _Writer:
         arguments += [f"{word}={quoted(value)}" for word in ("version", "group") if (value := getattr(key, word))]
         arguments.append('naming="camel"')
         if self.exceptions:
-            arguments.append(f"raises={renderer.tuple_of(one.cls for one in self.exceptions)}")
+            arguments.append(items("raises", [renderer.class_name(one.cls) for one in self.exceptions]))
         protocol = renderer.module.use("typing", "Protocol")
         head = broken("@rpcore.interface(", arguments, ")") + f"class {name}({protocol}):\n"
         return head + "\n".join(self.method(renderer, *each) for each in methods)
