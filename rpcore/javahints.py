@@ -8,7 +8,7 @@ the table: the plan of each is compiled, and where it says otherwise the hint is
 from __future__ import annotations
 
 import datetime
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from decimal import Decimal
 from types import MappingProxyType
 from typing import Annotated, Any, Literal, TypeAlias, get_args, get_origin
@@ -88,10 +88,12 @@ class Hints:
 
     Args:
         class_of: for classes that are not Java's own.
+        null_elements: whether elements of lists and arrays and values of maps may be None.
     """
 
-    def __init__(self, class_of: ClassOf) -> None:
+    def __init__(self, class_of: ClassOf, *, null_elements: bool = False) -> None:
         self.class_of = class_of
+        self._element = self.value if null_elements else self.present
 
     def parameter(self, java: JavaType) -> Any:
         """Of a parameter: what Java's null may be takes None, and the descriptor is Java's."""
@@ -120,8 +122,8 @@ class Hints:
         if element.erased == "char":
             return str
         # Elements count for the descriptor, so they say all that there is to say of them.
-        hint = self.present(element)
-        hint = hint | None if element.name in BOXES and not element.dimensions else hint
+        boxed = element.name in BOXES and not element.dimensions
+        hint = self.value(element) if boxed else self._element(element)
         array: Any = javatypes.Array
         return array[described(hint, element)]
 
@@ -129,22 +131,22 @@ class Hints:
         package, _, name = java.name.rpartition(".")
         if f"{package}." in _PACKAGES and name not in ("EnumSet", "BitSet"):  # those are objects of their own
             if name.endswith(_SETS):
-                return self._set(*self._arguments(java, 1))
+                return self._set(*self._arguments(java, self.present))
             if name.endswith(_MAPS):
-                return self._map(*self._arguments(java, 2))
+                return self._map(*self._arguments(java, self.present, self._element))
             if name == "Properties":
                 return dict[str, str]
             if name.endswith(_LISTS):
-                return self._list(*self._arguments(java, 1))
+                return self._list(*self._arguments(java, self._element))
         if name.endswith(("Exception", "Error")):
             return javatypes.JavaException
         known = self.class_of(java.name)  # its enums
         return javatypes.GenericObject if known is Any else known
 
-    def _arguments(self, java: JavaType, count: int) -> tuple[Any, ...]:
-        if len(java.arguments) != count:
-            return (Any,) * count
-        return tuple(map(self.present, java.arguments))
+    def _arguments(self, java: JavaType, *hints: Callable[[JavaType], Any]) -> Iterator[Any]:
+        """The hint of each type argument; ``Any`` where Java has none."""
+        given = java.arguments if len(java.arguments) == len(hints) else (JavaType(OBJECT),) * len(hints)
+        return (hint(argument) for hint, argument in zip(hints, given, strict=True))
 
     def _list(self, item: Any) -> Any:
         return list[item]

@@ -10,7 +10,6 @@ from click.testing import CliRunner, Result
 
 from rpcore.cli.app import rpcore
 
-
 DEFINITION = Path(__file__).parent / "data" / "service-definition-3.3.6.json"
 
 
@@ -68,7 +67,7 @@ def test_a_java_service(tmp_path: Path) -> None:
     [
         ([], "either MODULE[:INTERFACE] or --from-metadata"),
         (["cli_users", "--from-metadata", str(DEFINITION)], "either MODULE[:INTERFACE] or --from-metadata"),
-        (["cli_users", "--raises", "a.B"], "--raises goes with --from-metadata"),
+        (["cli_users", "--raises", "a.B"], "go with --from-metadata"),
         (["--from-metadata", str(DEFINITION), "--kind", "blocking"], "rpcore stubgen THE_MODULE --kind blocking"),
         (["--from-metadata", "none.json"], "none.json"),
         (["--from-metadata", str(Path(__file__))], "is not JSON"),

@@ -45,27 +45,34 @@ from rpcore.stubgen import generate, generate_from_definitions
     multiple=True,
     help="An exception that the Java service throws, such as org.demo.NotFoundException: definitions do not say.",
 )
+@click.option("--null-elements", is_flag=True, help="Elements of the Java service's collections may be None, too.")
 @click.option("--output", "-o", metavar="FILE", type=click.Path(dir_okay=False), help="Instead of standard output.")
 def stubgen(
     interface: str | None,
     kind: Literal["client", "blocking"],
     from_metadata: Sequence[BinaryIO],
     raises: Sequence[str],
+    null_elements: bool,
     output: str | None,
 ) -> None:
     """Write a typed Python module for one interface, for all that a module declares, or for a Java service."""
     if (interface is None) is not bool(from_metadata):
         raise click.UsageError("say either MODULE[:INTERFACE] or --from-metadata FILE")
     if interface is not None:
-        if raises:
-            raise click.UsageError("--raises goes with --from-metadata; a declared interface says it itself")
+        if raises or null_elements:
+            raise click.UsageError(
+                "--raises and --null-elements go with --from-metadata; a declared interface says it all"
+            )
         add_working_directory()
         source = generate(interface, kind=kind)
     else:
         if kind == "blocking":
             raise click.UsageError("write the module first, then: rpcore stubgen THE_MODULE --kind blocking")
-        given = [ServiceDefinition.parse(file.read(), where=file.name) for file in from_metadata]
-        source = generate_from_definitions(given, raises=raises)
+        given = [
+            ServiceDefinition.parse(file.read(), where=getattr(file, "name", "standard input"))
+            for file in from_metadata
+        ]
+        source = generate_from_definitions(given, raises=raises, null_elements=null_elements)
     if output is None:
         click.echo(source, nl=False)
         return
