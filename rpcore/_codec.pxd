@@ -166,12 +166,14 @@ cdef class ArgsPlan:
     cdef int encode_args(self, Writer w, tuple args) except -1
     cdef tuple decode_args(self, Reader r)
     cdef int encode_hessian(self, HessianWriter h, tuple args) except -1
-    cdef tuple decode_hessian(self, HessianReader h)
+    cdef tuple decode_hessian(self, HessianReader h, Py_ssize_t got)
+    cdef int accept_number(self, Py_ssize_t got) except -1
 
 
 @cython.final
 cdef class ExceptionPlan(Plan):
     cdef readonly str wire_name
+    cdef readonly bint named            # the name was given by wire_name: it may be that of a class of Java's
     cdef readonly object cls
     cdef Plan fields                    # a map of the fields, or None: only `args` travel
     cdef object build                   # (cls, args) -> exception, for what arrives as `args`
@@ -213,4 +215,5 @@ cdef int hessian_write_map(HessianWriter h, dict entries) except -1
 cdef object hessian_read_str(HessianReader h)
 cdef object hessian_read_map(HessianReader h)
 cdef int64_t hessian_read_int(HessianReader h) except? -1
-cdef object hessian_read_exception(HessianReader h, dict plans)
+cdef object hessian_read_any(HessianReader h)
+cdef dict known_of(Plan plan)           # the named classes that a method's result may contain, or None

@@ -2,7 +2,9 @@
 # the engine compiled snapshots (pickers, resolved options).
 
 from cpython.object cimport PyObject
-from rpcore._codec cimport ArgsPlan, ExceptionPlan, Limits, Plan, Reader, Scanner, Writer
+from rpcore._codec cimport (
+    ArgsPlan, ExceptionPlan, HessianReader, HessianWriter, Limits, Plan, Reader, Scanner, Writer,
+)
 
 include "_core_parts/pick_decl.pxi"
 
@@ -83,7 +85,11 @@ cdef class Scope:
 
 cdef class Entry:
     """One served method: how to find it, decode for it, run it and encode its result."""
-    cdef readonly bytes prefix
+    cdef readonly bytes prefix           # of its msgpack requests
+    cdef readonly bytes hessian_prefix   # of its hessian2 requests, which do not name the group there; or None
+    cdef readonly str name               # the method's in msgpack requests
+    cdef readonly str descriptor
+    cdef readonly bint builtin           # Dubbo's own method ($invoke): its rpcore errors are statuses
     cdef readonly object service
     cdef readonly str method
     cdef object handler
@@ -94,6 +100,15 @@ cdef class Entry:
     cdef public bint cancellable
     cdef public Py_ssize_t payload       # largest body of a request or reply
     cdef public Py_ssize_t calls, failures
+
+
+cdef class Route:
+    """Where hessian2 requests that begin with the same bytes go."""
+    cdef readonly bytes prefix
+    cdef readonly Py_ssize_t count       # arguments that the descriptor announces
+    cdef readonly bint plain             # an old consumer: replies carry no attachments
+    cdef readonly tuple entries          # one for each group
+    cdef bint uniform                    # all of them declare the same parameters
 
 
 cdef class Gauge:
@@ -115,6 +130,12 @@ cdef class Request(Scope):
     cdef readonly bint oneway
     cdef bytes received                  # attachments that came with the call, encoded, or None
     cdef list received_large             # those of their values that were received in place, or None
+    cdef dict received_map               # or those of a hessian2 request, decoded and not to be changed
+    cdef dict forwarded                  # what of them nested calls send on, for those who asked last
+    cdef frozenset forward_keys          # how these asked
+    cdef readonly int serialization
+    cdef bint plain                      # as the route's
+    cdef dict to_forward(self, frozenset keys)
     cdef tuple arguments
     cdef Worker worker
     cdef bint cancelled
@@ -176,6 +197,15 @@ cdef class Connection:
     # serving
     cdef public object dispatch          # prefix bytes -> Entry, and explain(); None on a pure client
     cdef Entry last_entry
+    cdef Route last_route
+    cdef HessianReader hessian_in
+    cdef HessianWriter hessian_out
+    # The attachments that came last, and what they said: one consumer's are nearly always the same.
+    cdef bytes tail
+    cdef Route tail_route
+    cdef Entry tail_entry
+    cdef dict tail_received
+    cdef long long tail_timeout
     # state
     cdef public object events            # owner: on_hello, on_readonly, on_closed, ...
     cdef readonly bint paused, closed, readonly, peer_readonly, suspect, closing
@@ -217,6 +247,8 @@ cdef class Connection:
     cdef int _close_frame(self, Writer w, Py_ssize_t pos, Py_ssize_t npieces, int flags, int status, unsigned long long id, Py_ssize_t limit) except -1
     cdef int _write_exception(self, Writer w, Entry entry, object error) except -1
     cdef object _read_exception(self, Caller caller, Reader r)
+    cdef HessianWriter start_hessian(self, Writer w, dict known)
+    cdef long long _read_request(self, Request request, Reader r, const unsigned char* body, list large) except? -1
     cdef int _set_peer_readonly(self, bint readonly) except -1
     cdef int _cancel(self, Request request) except -1
     cdef int call_timed_out(self, Call call, double now) except -1
@@ -276,7 +308,13 @@ cdef class Caller:
     cdef readonly Engine engine
     cdef readonly str method
     cdef readonly str service
-    cdef readonly bytes prefix
+    cdef readonly bytes prefix           # of its msgpack requests
+    cdef readonly bytes hessian_prefix   # of its hessian2 requests, or None
+    cdef bytes hessian_attachments       # path, interface, version, …: what each of them says; ends before the others
+    cdef bytes hessian_fixed             # `attachments`, ready to follow
+    cdef readonly str descriptor
+    cdef public int serialization        # 0: msgpack with rpcore peers, hessian2 with the others; or the one to use
+    cdef public frozenset forward        # attachments of the call being served that go on; "*": all of the user's
     cdef ArgsPlan args
     cdef Plan result
     cdef dict errors                     # wire name -> ExceptionPlan
@@ -305,6 +343,7 @@ cdef class Call(Timer):
     cdef int attempt
     cdef double deadline, timeout, attempt_deadline, sent_at
     cdef object overrides                # Options of this call alone, or None
+    cdef int serialization               # of the attempt that was sent last
     cdef bint is_cancelled
     cdef object cancel_message
     cdef int retries
@@ -325,6 +364,7 @@ cdef class Call(Timer):
     cdef int failed(self, object error, double now) except -1
     cdef int finish(self, object value, object error) except -1
     cdef double override(self, overrides, double deadline)
+    cdef int forward(self, Scope scope, frozenset keys) except -1
     cdef int without_provider(self, double now) except -1
     cdef int detach(self) except -1
     cdef int describe(self, object error) except -1

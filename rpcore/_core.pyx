@@ -3,7 +3,7 @@
 calls without tasks. Nothing here imports asyncio; the transport supplies clock, loop and bytes.
 
 One idea per part: wheel (deadlines), engine (shared by the connections of a loop), connection (bytes to
-calls and back), large (big bodies in place), call (one call with its attempts), endpoint (one address),
+calls and back), hessian2 (their bodies as Java knows them), status (refusals), large (big bodies in place), call (one call with its attempts), endpoint (one address),
 serve (running handlers), pick (balancers), blocking (calls driven by their own threads).
 """
 
@@ -22,8 +22,9 @@ from libc.stdlib cimport calloc, free, malloc, realloc
 from libc.string cimport memcmp, memcpy, memset, strerror
 
 from rpcore._codec cimport (
-    LARGE, ArgsPlan, ExceptionPlan, Limits, Plan, Reader, Scanner, Writer,
-    any_plan, is_nil, read_array, read_int, read_str, skip, write_array, write_int, write_nil, write_str,
+    LARGE, ArgsPlan, ExceptionPlan, HessianReader, HessianWriter, Limits, Plan, Reader, Scanner, Writer,
+    any_plan, hessian_read_any, hessian_read_int, hessian_read_map, hessian_read_str, hessian_write_str,
+    is_nil, known_of, read_array, read_int, read_str, skip, write_array, write_int, write_nil, write_str,
 )
 from rpcore._frame cimport *
 
@@ -48,6 +49,8 @@ include "_core_parts/pick.pxi"
 include "_core_parts/wheel.pxi"
 include "_core_parts/engine.pxi"
 include "_core_parts/large.pxi"
+include "_core_parts/hessian2.pxi"
+include "_core_parts/status.pxi"
 include "_core_parts/connection.pxi"
 include "_core_parts/endpoint.pxi"
 include "_core_parts/blocking.pxi"

@@ -17,6 +17,7 @@ cdef enum:
     HESSIAN2 = 2
     MSGPACK = 29          # ours; Dubbo's own msgpack, 27, is another body
     STATUS_OK = 20
+    STATUS_SERIALIZATION_ERROR = 25
     STATUS_CLIENT_TIMEOUT = 30
     STATUS_SERVER_TIMEOUT = 31
     STATUS_BAD_REQUEST = 40

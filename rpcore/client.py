@@ -20,7 +20,7 @@ from rpcore.filters import in_order
 from rpcore.model import Options
 from rpcore.options import OptionValues, validate
 from rpcore.reference import Referral
-from rpcore.referring import MergedView, new_referral, open_registries, was_given
+from rpcore.referring import MergedView, forwarded, new_referral, open_registries, was_given
 from rpcore.service import InterfaceSpec, interface_spec
 from rpcore.transport import Pool, loop_engine, raised
 
@@ -45,6 +45,9 @@ class Client:
         heartbeat: seconds of silence after which a heartbeat is sent; a connection without a byte for three
             times as long is closed and replaced.
         connections: per provider address.
+        forward_attachments: which attachments of a call being served go on with the calls made for it: all that are the
+            application's (True, as in Dubbo 3), those with these keys, or none (False).
+        forward_tag: whether its ``dubbo.tag`` goes on, too, so that nested calls stay among tagged providers.
         limits: sizes accepted in frames, see ``rpcore.Limits``; ``payload`` is the largest message.
 
     Raises:
@@ -60,6 +63,8 @@ class Client:
         connect_timeout: float = 3.0,
         heartbeat: float = 60.0,
         connections: int = 1,
+        forward_attachments: bool | Iterable[str] = True,
+        forward_tag: bool = False,
         limits: Limits | None = None,
     ) -> None:
         for name, value in (("connect_timeout", connect_timeout), ("heartbeat", heartbeat)):
@@ -67,6 +72,7 @@ class Client:
                 raise errors.ConfigurationError(f"Client: option {name!r} must be above 0, not {value!r}")
         self.application = application
         self.filters = in_order(filters)
+        self.forward = forwarded(forward_attachments, forward_tag)
         self.connect_timeout = connect_timeout
         self.heartbeat = heartbeat
         self.connections = connections

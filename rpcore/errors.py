@@ -12,6 +12,7 @@ A retry decision reads ``exc.retry`` (a class attribute, never the message text)
 from __future__ import annotations
 
 import enum
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 
@@ -194,22 +195,30 @@ class PayloadTooLarge(LimitExceeded, ValueError):
     retry = Retry.NEVER
 
 
-class UnknownService(RpcError):
+class BadRequest(RpcError):
+    """The provider could not read the request. Surely not executed.
+
+    Dubbo has one status for an unknown service, an unknown method and arguments of other types than declared;
+    rpcore's providers say which, by the classes derived from this one.
+    """
+
+    code = "INVALID_ARGUMENT"
+
+
+class UnknownService(BadRequest):
     """The provider has no such service, or not in this version or group. Surely not executed."""
 
     code = "UNIMPLEMENTED"
 
 
-class UnknownMethod(RpcError):
+class UnknownMethod(BadRequest):
     """The provider's service has no such method. Surely not executed."""
 
     code = "UNIMPLEMENTED"
 
 
-class InvalidArguments(RpcError):
+class InvalidArguments(BadRequest):
     """The provider declares this method with other arguments than were sent. Surely not executed."""
-
-    code = "INVALID_ARGUMENT"
 
 
 class RemoteError(RpcError):
@@ -219,6 +228,9 @@ class RemoteError(RpcError):
         type: name of the remote class, such as ``"KeyError"`` or ``"com.x.NotFound"``.
         remote_message: text of the remote exception.
         traceback: remote traceback text, or ``None`` when the provider does not send it.
+        fields: what else a Java exception carried, by name.
+
+    Of a Java exception, ``__cause__`` is its cause, a ``RemoteError`` too.
     """
 
     code = "UNKNOWN"
@@ -230,28 +242,82 @@ class RemoteError(RpcError):
         type: str = "",
         remote_message: str = "",
         traceback: str | None = None,
-        **fields: Any,
+        fields: Mapping[str, Any] | None = None,
+        **call: Any,
     ) -> None:
-        super().__init__(message, **fields)
+        super().__init__(message, **call)
         self.type = type
         self.remote_message = remote_message
         self.traceback = traceback
+        self.fields = dict(fields or {})
+
+    @classmethod
+    def of_java(cls, exception: Any, **call: Any) -> RemoteError:
+        """What a ``rpcore.types.JavaException`` is to the caller, with its cause chain.
+
+        A ``GenericException``, in which Dubbo wraps what a generic call raised, gives way to what it wraps.
+        """
+        name, message = exception.class_name, exception.message
+        fields = dict(exception.fields)
+        if name in _GENERIC_EXCEPTIONS and fields.get("exceptionClass"):
+            name = str(fields.pop("exceptionClass"))
+            message = fields.pop("exceptionMessage", None)
+        text = "" if message is None else str(message)
+        first = text.partition("\n")[0]
+        error = cls(
+            f"{name}: {first}" if first else name,
+            type=name,
+            remote_message=text,
+            traceback="\n".join(_java_traceback(exception)) if exception.frames else None,
+            fields=fields,
+            **call,
+        )
+        inner, outer, depth = exception.cause, error, 0
+        while hasattr(inner, "class_name") and depth < _LONGEST_CHAIN:
+            cause = cls(
+                str(inner).partition("\n")[0],
+                type=inner.class_name,
+                remote_message=inner.message or "",
+                traceback=inner.stack or None,
+                fields=inner.fields,
+            )
+            outer.__cause__ = cause
+            inner, outer, depth = inner.cause, cause, depth + 1
+        return error
+
+
+_GENERIC_EXCEPTIONS = frozenset(
+    {"org.apache.dubbo.rpc.service.GenericException", "com.alibaba.dubbo.rpc.service.GenericException"}
+)
+_LONGEST_CHAIN = 16
+
+
+def _java_traceback(exception: Any) -> Iterator[str]:
+    """An exception and its causes as Java prints them."""
+    yield str(exception)
+    yield exception.stack
+    cause, depth = exception.cause, 0
+    while hasattr(cause, "class_name") and depth < _LONGEST_CHAIN:
+        yield f"Caused by: {cause}"
+        yield cause.stack
+        cause, depth = cause.cause, depth + 1
 
 
 class InvalidResult(RpcError):
-    """The handler ran, but what it returned cannot be sent as the declared result. Never retried."""
+    """The handler ran, but what it returned or raised cannot be sent. Never retried."""
 
     code = "INTERNAL"
 
 
 class RemoteFault(RpcError):
-    """The provider's framework failed to serve the call (Dubbo statuses 50, 70, 80): maybe executed."""
+    """The provider's framework failed to serve the call (Dubbo statuses 70, 80, 90): maybe executed."""
 
     code = "INTERNAL"
     retry = Retry.MAYBE_EXECUTED
 
 
 __all__ = [
+    "BadRequest",
     "CallTimeout",
     "CodecError",
     "ConfigurationError",

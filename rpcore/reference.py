@@ -21,7 +21,7 @@ from rpcore.abc import Filter, Invoker
 from rpcore.cluster import policies
 from rpcore.cluster.directory import Directory
 from rpcore.cluster.snapshot import Snapshot
-from rpcore.connection import request_prefix
+from rpcore.dispatch import hessian_prefix, request_prefix
 from rpcore.filters import runs_per_attempt
 from rpcore.loadbalance import build
 from rpcore.model import Instance, Invocation, Options, ServiceKey
@@ -32,6 +32,9 @@ if TYPE_CHECKING:
     from rpcore.report import ServiceReport
 
 ARITY_OF_GENERIC = 64
+
+SERIALIZATIONS = {"": 0, "hessian2": 2, "msgpack": 29}
+"""Ids on the wire; 0 leaves it to the peer: msgpack with rpcore, hessian2 with everybody else."""
 
 
 class Referral:
@@ -44,6 +47,8 @@ class Referral:
         filters: all user filters, outermost first.
         urls: fixed provider addresses; empty when the registry is asked.
         attachments: sent with every call.
+        forward: keys of the attachments of a call being served that go on with calls made for it; ``"*"``: all
+            of the user's.
     """
 
     def __init__(
@@ -55,8 +60,10 @@ class Referral:
         filters: Sequence[Filter] = (),
         urls: tuple[Instance, ...] = (),
         attachments: Mapping[str, Any] | None = None,
+        forward: frozenset[str] | None = None,
     ) -> None:
         self.key = key
+        self.forward = forward
         self.spec = spec
         self.layer = layer
         self.urls = urls
@@ -87,10 +94,11 @@ class Referral:
         if self.spec is None:
             return
         for method in self.spec.methods:
-            self.options[method.name] = self._resolve(method.wire_name)
+            self.options[method.name] = self._resolve(method.wire_name, self.spec.layer_of(method))
 
-    def _resolve(self, wire_name: str) -> CallOptions:
-        declaration = self.spec.layer if self.spec is not None else Layer("declaration")
+    def _resolve(self, wire_name: str, declaration: Layer | None = None) -> CallOptions:
+        if declaration is None:
+            declaration = self.spec.layer if self.spec is not None else Layer("declaration")
         return resolve(wire_name, declaration=declaration, provider=self._provider, refer=self.layer)
 
     @property
@@ -132,14 +140,22 @@ class Referral:
                     self.reference,
                     service=self.key.interface,
                     method=method.spec.wire_name,
-                    prefix=request_prefix(self.key, method.spec.wire_name),
+                    prefix=request_prefix(self.key, method.msgpack_name),
                     args=method.args,
                     result=method.result,
                     errors={plan.wire_name: plan for plan in method.errors},
+                    hessian_prefix=hessian_prefix(self.key, method.spec.wire_name, method.descriptor),
+                    hessian_attachments=self._about(),
                 )
         self._configure()
         if self.urls:
             self.directory.update(self.urls)
+
+    def _about(self) -> dict[str, str]:
+        """What each hessian2 request says of itself. Java reads the group from here; Envoy wants the others, too."""
+        key = self.key
+        about = {"path": key.interface, "interface": key.interface, "version": key.version or "0.0.0"}
+        return {**about, "group": key.group} if key.group else about
 
     def report(self) -> ServiceReport:
         """Counts and providers at this moment."""
@@ -226,6 +242,8 @@ class Referral:
         caller.retry_timeouts = options.retry_on == "dubbo"
         caller.oneway = options.oneway
         caller.payload = options.payload
+        caller.serialization = SERIALIZATIONS[options.serialization]
+        caller.forward = self.forward
         caller.set_attachments({**self.attachments, **({"dubbo.tag": options.tag} if options.tag else {})})
 
     def _removed(self, nodes: Iterable[Node]) -> None:

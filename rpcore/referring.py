@@ -20,6 +20,7 @@ class Refers(Protocol):
 
     application: str
     filters: tuple[Filter, ...]
+    forward: frozenset[str] | None
 
 
 def new_referral(
@@ -66,7 +67,21 @@ def new_referral(
         attachments={"remote.application": client.application, **(attachments or {})}
         if client.application
         else attachments,
+        forward=client.forward,
     )
+
+
+def forwarded(attachments: bool | Iterable[str], tag: bool) -> frozenset[str] | None:
+    """What ``forward_attachments`` and ``forward_tag`` of a client mean: the keys to send on, ``"*"`` for all."""
+    if isinstance(attachments, bool):
+        keys = {"*"} if attachments else set()
+    else:
+        keys = set() if isinstance(attachments, str) else set(attachments)
+        if not keys or not all(isinstance(key, str) for key in keys):
+            raise errors.ConfigurationError(f"forward_attachments: expected True, False or keys, got {attachments!r}")
+    if tag:
+        keys.add("dubbo.tag")
+    return frozenset(keys) or None
 
 
 def _wrong_kind(spec: InterfaceSpec) -> str:

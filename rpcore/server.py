@@ -19,10 +19,10 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, Unpack
 
 from rpcore import errors
-from rpcore._codec import Limits
+from rpcore._codec import ANY, REQUIRED, ArgsPlan, Limits
 from rpcore._core import Entry, Gauge, Request, current_scope
 from rpcore.abc import Filter, Registry
-from rpcore.connection import Dispatch, request_prefix
+from rpcore.dispatch import Dispatch, hessian_prefix, request_prefix
 from rpcore.filters import chain, in_order
 from rpcore.loops import new_runner
 from rpcore.model import Instance, Invocation, Options, ServiceKey
@@ -245,7 +245,7 @@ class Server:
         export.entries = []
         for method in export.spec.resolve():
             wire_name = method.spec.wire_name
-            options = resolve(wire_name, declaration=export.spec.layer, provider=export.layer)
+            options = resolve(wire_name, declaration=export.spec.layer_of(method.spec), provider=export.layer)
             # The service's own limit is the parent gauge's; a method has one only if it was given for the method.
             own = export.layer.methods.get(wire_name, Options()).executes or method.spec.options.executes or 0
             handler = found[method.spec.name]
@@ -254,7 +254,9 @@ class Server:
                 function = _filtered(export.filters, export.key, wire_name, function)
             export.entries.append(
                 Entry(
-                    prefix=request_prefix(export.key, wire_name),
+                    prefix=request_prefix(export.key, method.msgpack_name),
+                    hessian_prefix=hessian_prefix(export.key, wire_name, method.descriptor),
+                    name=method.msgpack_name,
                     service=export.key,
                     method=wire_name,
                     handler=function,
@@ -266,6 +268,8 @@ class Server:
                     payload=options.payload,
                 )
             )
+
+        export.entries.append(_echo(export))
 
     def _in_thread(self, function: Callable[..., Any]) -> Callable[..., Any]:
         """A ``def`` handler, run in the pool with the request's context."""
@@ -351,10 +355,15 @@ class Server:
                     timestamp=self._started_at,
                     tag=service.tag,
                     application=self.application,
-                    methods=tuple(method.wire_name for method in export.spec.methods),
+                    methods=tuple(dict.fromkeys(method.wire_name for method in export.spec.methods)),
                     options=export.layer.options,
                     method_options=export.layer.methods,
-                    params={"rpcore.serialization": "msgpack", "pid": str(os.getpid())},
+                    params={
+                        # Consumers of Dubbo 3.2 would take fastjson2 first.
+                        "prefer.serialization": "hessian2",
+                        "rpcore.serialization": "msgpack",
+                        "pid": str(os.getpid()),
+                    },
                 )
             )
         return made
@@ -537,6 +546,25 @@ def _filtered(
                 }
 
     return serve
+
+
+def _echo(export: _Export) -> Entry:
+    """Dubbo's liveness probe: ``$echo`` answers with its argument and reaches neither filters nor limits."""
+
+    async def echo(value: Any) -> Any:
+        return value
+
+    return Entry(
+        prefix=request_prefix(export.key, "$echo"),
+        hessian_prefix=hessian_prefix(export.key, "$echo", "Ljava/lang/Object;"),
+        service=export.key,
+        method="$echo",
+        handler=echo,
+        args=ArgsPlan(("value",), (ANY,), (REQUIRED,)),
+        result=ANY,
+        gauge=Gauge(f"{export.key}.$echo"),
+        builtin=True,
+    )
 
 
 def _most_derived_first(plans: Iterable[Any]) -> tuple[Any, ...]:

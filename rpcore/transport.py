@@ -21,7 +21,7 @@ from typing import Any, cast
 from rpcore import errors
 from rpcore._codec import Limits
 from rpcore._core import Connection, Endpoint, Engine, Worker
-from rpcore.connection import Dispatch
+from rpcore.dispatch import Dispatch
 
 logger = logging.getLogger("rpcore.transport")
 
@@ -315,11 +315,6 @@ class Pool:
                 await hello
                 if connection.closed:
                     raise errors.ConnectError(str(connection.close_reason), address=address)
-                if not connection.peer_rpcore:
-                    raise errors.ConnectError(
-                        f"{address}: the peer is not rpcore and speaks another serialization than msgpack",
-                        address=address,
-                    )
         except Exception as error:  # not only OSError: a host name that cannot be encoded is a UnicodeError
             protocol.abort()
             self._dial_failed(endpoint, error, time.monotonic() - started)

@@ -36,7 +36,7 @@ from rpcore._core import (
     enter_scope,
     leave_scope,
 )
-from rpcore.connection import Dispatch, request_prefix
+from rpcore.dispatch import Dispatch, request_prefix
 from rpcore.loadbalance import build
 from rpcore.model import Instance, Options, Parameter, ServiceKey
 from rpcore.options import Layer, resolve
@@ -83,7 +83,7 @@ class Pair:
             errors=[compile_exception(NotFound)],
             gauge=Gauge("find"),
         )
-        self.client = Connection(self._engine(), client=True, peer="server", first_id=1)
+        self.client = Connection(self._engine(), client=True, peer="server", first_id=1, rpcore=True)
         self.server = Connection(
             self._engine(),
             client=False,

@@ -46,8 +46,8 @@ def run(*command: str | Path, cwd: Path = ROOT, **environment: str) -> subproces
 # and the policies around it. What is not listed composes all of these (client, server, commands).
 VALUES = {"errors", "model", "types", "javatypes"}
 DECLARATION = {
-    *("abc", "assignable", "class_hints", "declaration", "handlers", "hints", "naming", "options"),
-    *("plan", "records", "scope", "stubs"),
+    *("abc", "assignable", "class_hints", "conformance", "declaration", "definition", "handlers", "hints"),
+    *("javahints", "naming", "options", "plan", "records", "scope", "signatures", "stubs"),
 }
 ENGINE = {"_codec", "_core"}
 POLICIES = {"cluster", "filters", "loadbalance", "registry"}
@@ -62,8 +62,9 @@ MAY_IMPORT: dict[str, set[str]] = {
     "_core": {"errors", "model", "_codec"},
     **dict.fromkeys(DECLARATION - {"abc"}, VALUES | DECLARATION | {"_codec"}),
     "service": VALUES | DECLARATION | ENGINE,
-    "connection": VALUES | ENGINE | {"plan", "options"},
-    "transport": VALUES | ENGINE | {"plan", "options", "service", "connection"},
+    "connection": {"_core"},
+    "dispatch": VALUES | ENGINE,
+    "transport": VALUES | ENGINE | {"plan", "options", "service", "connection", "dispatch"},
     **{kind: {"abc", "errors", "model", "extension", "_core"} for kind in POLICIES},
 }
 # Runs on whatever loop, thread or clock its caller has.
@@ -74,11 +75,12 @@ NO_LOOP = {
     "extension",
     "service",
     "connection",
+    "dispatch",
     "cluster",
     "filters",
     "loadbalance",
 }
-NO_CLOCK = {*ENGINE, "connection", "cluster", "loadbalance"}
+NO_CLOCK = {*ENGINE, "connection", "dispatch", "cluster", "loadbalance"}
 # Where alone a module of somebody else may be imported.
 ONLY_IN = {
     "uvloop": {"loops"},

@@ -52,11 +52,7 @@ cdef class ArgsPlan:
         finally:
             if not done:
                 pass_step("args")
-        if got > n:
-            self.wrong_number(DecodeError, got)
-        if got < self.required:
-            missing = ", ".join(self.names[got:self.required])
-            raise DecodeError(f"missing {missing} (got {got} of {n} arguments)", path="args")
+        self.accept_number(got)
         try:
             for i in range(got):
                 values.append((<Plan>rp_tuple_item(self.plans, i)).decode(r))
@@ -82,18 +78,30 @@ cdef class ArgsPlan:
                 pass_step(f"args.{self.names[i]}")
         return 0
 
-    cdef tuple decode_hessian(self, HessianReader h):
-        """All arguments: hessian2 bodies do not say how many there are, their descriptor does."""
+    cdef tuple decode_hessian(self, HessianReader h, Py_ssize_t got):
+        """``got`` arguments: hessian2 bodies do not say how many there are, their descriptor does."""
         cdef Py_ssize_t i = 0, n = PyTuple_GET_SIZE(self.plans)
         cdef list values = []
+        self.accept_number(got)
         try:
-            for i in range(n):
+            for i in range(got):
                 values.append((<Plan>rp_tuple_item(self.plans, i)).decode_hessian(h))
             i = DONE
         finally:
             if i != DONE:
                 pass_step(f"args.{self.names[i]}")
+        for i in range(got, n):
+            values.append(self.defaults[i])
         return tuple(values)
+
+    cdef int accept_number(self, Py_ssize_t got) except -1:
+        """Whether so many arguments may be sent: all, or without trailing ones that have defaults."""
+        if got > PyTuple_GET_SIZE(self.plans):
+            self.wrong_number(DecodeError, got)
+        if got < self.required:
+            missing = ", ".join(self.names[got:self.required])
+            raise DecodeError(f"missing {missing} (got {got} of {len(self.names)} arguments)", path="args")
+        return 0
 
     @property
     def descriptor(self):
@@ -114,7 +122,7 @@ cdef class ArgsPlan:
         cdef HessianReader h = HessianReader.__new__(HessianReader)
         r.open(data, limits)
         h.start(r, self.known)
-        args = self.decode_hessian(h)
+        args = self.decode_hessian(h, len(self.plans))
         if r.p != r.end:
             raise DecodeError(f"{r.end - r.p} bytes follow the arguments", path="args")
         return args
@@ -155,9 +163,11 @@ cdef class ExceptionPlan(Plan):
         wire_name: its name on the wire.
         fields: plan of its fields, or None.
         build: called with ``cls`` and the args that arrived; makes the instance.
+        named: whether ``wire_name`` was given, so that it may name a class of Java's.
     """
 
-    def __init__(self, cls, str wire_name, Plan fields, build):
+    def __init__(self, cls, str wire_name, Plan fields, build, bint named=False):
+        self.named = named
         self.cls = cls
         self.wire_name = wire_name
         self.fields = fields
@@ -182,14 +192,18 @@ cdef class ExceptionPlan(Plan):
             raise DecodeError(f"{self.cls.__name__}: {kind_name(error)}: {error}") from error
 
     cdef int encode_hessian(self, HessianWriter h, object value) except -1:
-        """As a Throwable of class ``wire_name``: message, empty stack, no cause, and the fields as the subclass's own."""
+        """As a Throwable of class ``wire_name``: message, empty stack, no cause, and the fields as the subclass's own.
+
+        The message is the attribute ``message``, if it has one, else its text.
+        """
         if not isinstance(value, self.cls):
             refuse(self.cls.__name__, value)
         if h.refer(value):
             return 0
         enter_write(h.w)
         h.open_object(self, self.definition)
-        put_throwable(h, value, str(value))
+        message = getattr(value, "message", None)
+        put_throwable(h, value, message if isinstance(message, str) else str(value))
         if self.fields is not None:
             (<RecordPlan>self.fields).put_values(h, value, False, True)
         h.w.depth += 1

@@ -332,19 +332,6 @@ cdef int64_t hessian_read_int(HessianReader h) except? -1:
     return n
 
 
-cdef object hessian_read_exception(HessianReader h, dict plans):
-    """A Throwable: of a declared class, when ``plans`` (wire name -> ExceptionPlan) has its name, else a JavaException."""
-    cdef const unsigned char* start
-    cdef HessianClass c
-    h.pass_definitions()
-    start = h.r.p
-    c = h.open_object()
-    if c is not None:
-        h.r.p = start
-        plan = plans.get(c.name)
-        if plan is not None:
-            return (<Plan>plan).decode_hessian(h)
-    value = any_plan.decode_hessian(h)
-    if not isinstance(value, BaseException):
-        raise DecodeError(f"expected a Throwable, got {kind_name(value)}")
-    return value
+cdef object hessian_read_any(HessianReader h):
+    """Any value; a Throwable that no class of ours is named for becomes a JavaException."""
+    return any_plan.decode_hessian(h)

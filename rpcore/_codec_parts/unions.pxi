@@ -419,3 +419,8 @@ cdef class DescribedPlan(Plan):
 
     cdef str describe(self):
         return self.item.describe()
+
+
+cdef dict known_of(Plan plan):
+    """The named classes that occur in what ``plan`` encodes, or None when nobody collected them."""
+    return (<RootPlan>plan).known if isinstance(plan, RootPlan) else None

@@ -114,7 +114,18 @@ cdef class Caller:
     """One method of one reference. Calling it with the positional arguments gives an awaitable."""
 
     def __init__(self, Reference reference not None, *, str service, str method, bytes prefix, ArgsPlan args not None,
-                 Plan result not None, errors=None):
+                 Plan result not None, errors=None, bytes hessian_prefix=None, dict hessian_attachments=None):
+        """A method as its interface declares it.
+
+        Args:
+            prefix: what every msgpack request begins with.
+            hessian_prefix: what every hessian2 request begins with; None: only rpcore peers can be called.
+            hessian_attachments: what every hessian2 request says about itself besides its timeout.
+        """
+        self.hessian_prefix = hessian_prefix
+        if hessian_prefix is not None:
+            self.descriptor = args.descriptor
+            self.hessian_attachments = b"H" + encode_attachments(hessian_attachments or {}, False)
         self.reference = reference
         self.engine = reference.engine
         self.service = service
@@ -131,11 +142,13 @@ cdef class Caller:
         cdef Writer w
         self.attachments = None
         self.attachments_encoded = None
+        self.hessian_fixed = None
         if attachments:
             w = Writer()
             any_plan.encode(w, dict(attachments))
             self.attachments = dict(attachments)
             self.attachments_encoded = w.getvalue()
+            self.hessian_fixed = encode_attachments(self.attachments, True)
 
     def __call__(self, *args):
         cdef Call call = Call.__new__(Call)
@@ -321,6 +334,8 @@ cdef class Call(Timer):
                 deadline = self.override(scope.overrides, deadline)
             if scope.attachments:
                 self.attachments = {**(self.attachments or {}), **scope.attachments}
+            if caller.forward is not None:
+                self.forward(scope, caller.forward)
         if self.overrides is not None:
             deadline = self.override(self.overrides, deadline)
         deadline += now
@@ -332,6 +347,16 @@ cdef class Call(Timer):
         if deadline <= now:
             return self.finish(None, errors.CallTimeout("the deadline had passed before the call was sent"))
         return self.attempt_now(now)
+
+    cdef int forward(self, Scope scope, frozenset keys) except -1:
+        """Send on what came with the call being served, beneath what this call says itself."""
+        cdef Request request = scope if isinstance(scope, Request) else scope.request
+        cdef dict passed
+        if request is not None:
+            passed = request.to_forward(keys)
+            if passed:
+                self.attachments = {**passed, **(self.caller.attachments or {}), **(self.attachments or {})}
+        return 0
 
     cdef double override(self, overrides, double deadline):
         """Apply per-call options; the deadline follows from them as it does in a declaration."""

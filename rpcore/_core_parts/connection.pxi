@@ -36,11 +36,12 @@ cdef class Connection:
         dispatch: the table of served methods, for a server.
         events: object told ``hello()``, ``readonly_changed(flag)``, ``closed(reason)``, ``suspected()``.
         flush_frames: frames that leave before the tick ends.
+        rpcore: the peer is known to be rpcore, whatever it answers to ``hello``.
     """
 
     def __cinit__(self, Engine engine not None, *, bint client, str peer="", Limits limits=None, write=None,
                   writelines=None, dispatch=None, events=None, Py_ssize_t flush_frames=8,
-                  Py_ssize_t waiting_limit=65536, unsigned long long first_id=1):
+                  Py_ssize_t waiting_limit=65536, unsigned long long first_id=1, bint rpcore=False):
         self.engine = engine
         self.client = client
         self.peer = peer
@@ -56,6 +57,7 @@ cdef class Connection:
         self.waiting = {}
         self.serving = {}
         self.next_id = first_id
+        self.peer_rpcore = rpcore
         self.pending_mask = 63
         self.pending = <PyObject**>calloc(64, sizeof(PyObject*))
         if self.pending == NULL:
@@ -308,15 +310,12 @@ cdef class Connection:
         cdef int flags = header[2]
         cdef int serialization = flags & SERIALIZATION_MASK
         cdef unsigned long long id = load64(header + 4)
-        cdef Entry entry = self.last_entry
         cdef Reader r = self.reader
         cdef Request request
-        cdef Py_ssize_t n
         cdef long long timeout
         cdef Gauge over
-        cdef const unsigned char* p
         cdef bint twoway = (flags & FLAG_TWOWAY) != 0
-        if serialization != MSGPACK:
+        if serialization != MSGPACK and serialization != HESSIAN2:
             if twoway:
                 self.send_status(id, HESSIAN2, STATUS_BAD_REQUEST, "serialization",
                                  f"serialization {serialization} is not served here")
@@ -326,35 +325,22 @@ cdef class Connection:
                 self.send_status(id, serialization, STATUS_BAD_REQUEST, "service", "this peer serves nothing")
             return None
         r.start(body, size, large)
+        request = Request.__new__(Request)
+        request.serialization = serialization
         try:
-            if entry is not None and size > (n := PyBytes_GET_SIZE(entry.prefix)) and memcmp(
-                    body, PyBytes_AS_STRING(entry.prefix), n) == 0:
-                r.p += n
+            if serialization == MSGPACK:
+                timeout = self._read_request(request, r, body, large)
             else:
-                entry = None        # if it is not found, errors must not name the method called before
-                entry = self._find_entry(r, body)
-                self.last_entry = entry
-            request = Request.__new__(Request)
-            request.arguments = entry.args.decode_args(r)
-            timeout = read_int(r)
-            if not is_nil(r):
-                # Few handlers look at them: keep the bytes, decode when asked (Request.received_attachments).
-                p = r.p
-                n = r.large_next
-                skip(r)
-                request.received = PyBytes_FromStringAndSize(<const char*>p, r.p - p)
-                if r.large_next > n:
-                    request.received_large = large[n:r.large_next]
-            if size > entry.payload:
-                raise errors.PayloadTooLarge(f"body of {size} bytes exceeds the limit of {entry.payload} bytes "
+                timeout = read_hessian_request(self, request, body, size)
+            if size > request.entry.payload:
+                raise errors.PayloadTooLarge(f"body of {size} bytes exceeds the limit of {request.entry.payload} bytes "
                                              f"(option: payload of the export)")
         except Exception as error:
             if twoway:
-                self._refuse_request(id, serialization, entry, error)
+                self._refuse_request(id, serialization, request.entry, error)
             return None
         request.connection = self
         request.id = <long long>id
-        request.entry = entry
         request.oneway = not twoway
         if timeout > 0:
             request.deadline = now + timeout / 1000.0
@@ -362,12 +348,37 @@ cdef class Connection:
             if twoway:
                 self.send_status(id, serialization, STATUS_EXHAUSTED, "draining", "this server is shutting down")
             return None
-        over = entry.gauge.enter()
+        over = request.entry.gauge.enter()
         if over is not None:
             if twoway:
                 self.send_status(id, serialization, STATUS_EXHAUSTED, "limit", over.text())
             return None
         return request
+
+    cdef long long _read_request(self, Request request, Reader r, const unsigned char* body, list large) except? -1:
+        """Find what a msgpack ``body`` calls and read its arguments; the milliseconds its caller waits, or 0."""
+        cdef Entry entry = self.last_entry
+        cdef Py_ssize_t n
+        cdef long long timeout
+        cdef const unsigned char* p
+        if entry is not None and r.end - body > (n := PyBytes_GET_SIZE(entry.prefix)) and memcmp(
+                body, PyBytes_AS_STRING(entry.prefix), n) == 0:
+            r.p += n
+        else:
+            entry = self._find_entry(r, body)
+            self.last_entry = entry
+        request.entry = entry
+        request.arguments = entry.args.decode_args(r)
+        timeout = read_int(r)
+        if not is_nil(r):
+            # Few handlers look at them: keep the bytes, decode when asked (Request.received_attachments).
+            p = r.p
+            n = r.large_next
+            skip(r)
+            request.received = PyBytes_FromStringAndSize(<const char*>p, r.p - p)
+            if r.large_next > n:
+                request.received_large = large[n:r.large_next]
+        return timeout
 
     cdef Entry _find_entry(self, Reader r, const unsigned char* body):
         cdef Entry entry
@@ -382,18 +393,11 @@ cdef class Connection:
         return entry
 
     def _refuse_request(self, unsigned long long id, int serialization, Entry entry, error):
-        if isinstance(error, errors.UnknownService):
-            code = "service"
-        elif isinstance(error, errors.UnknownMethod):
-            code = "method"
-        elif isinstance(error, errors.PayloadTooLarge):
-            code = "payload"
-        else:
-            code = "arguments"
+        status, code = status_of(error)
         text = str(error)
         if code == "arguments":
             text = f"{entry.service}.{entry.method}: {text}" if entry is not None else f"unreadable request: {text}"
-        self.send_status(id, serialization, STATUS_BAD_REQUEST, code, text)
+        self.send_status(id, serialization, status, code, text)
 
     cdef int send_reply(self, Request request, object value, object error) except -1:
         cdef Entry entry = request.entry
@@ -401,27 +405,34 @@ cdef class Connection:
         cdef Py_ssize_t pos, npieces
         if self.closed:
             return 0
+        if error is not None and entry.builtin and isinstance(error, errors.RpcError):
+            status, code = status_of(error)
+            return self.send_status(<unsigned long long>request.id, request.serialization, status, code, error.message)
         w = self.begin_frame()
         pos = w.pos
         npieces = len(w.pieces) if w.pieces is not None else 0
         try:
             w.ensure(HEADER + 64)
             w.pos += HEADER
-            w.buf[w.pos] = <char>0x93
-            w.pos += 1
-            if error is None:
-                w.buf[w.pos] = 0
-                w.pos += 1
-                entry.result.encode(w, value)
+            if request.serialization == HESSIAN2:
+                write_hessian_reply(self, w, request, value, error)
             else:
-                w.buf[w.pos] = 1
+                w.buf[w.pos] = <char>0x93
                 w.pos += 1
-                self._write_exception(w, entry, error)
-            if request.reply_attachments:
-                any_plan.encode(w, request.reply_attachments)
-            else:
-                write_nil(w)
-            self._close_frame(w, pos, npieces, MSGPACK, STATUS_OK, <unsigned long long>request.id, entry.payload)
+                if error is None:
+                    w.buf[w.pos] = 0
+                    w.pos += 1
+                    entry.result.encode(w, value)
+                else:
+                    w.buf[w.pos] = 1
+                    w.pos += 1
+                    self._write_exception(w, entry, error)
+                if request.reply_attachments:
+                    any_plan.encode(w, request.reply_attachments)
+                else:
+                    write_nil(w)
+            self._close_frame(w, pos, npieces, request.serialization, STATUS_OK, <unsigned long long>request.id,
+                              entry.payload)
         except Exception as failure:
             self.abort_frame(w, pos, npieces)
             self._unencodable(request, failure)
@@ -466,7 +477,7 @@ cdef class Connection:
     def _unencodable(self, Request request, failure):
         self.dispatch.report(request, failure)
         code = "payload" if isinstance(failure, errors.PayloadTooLarge) else "result"
-        self.send_status(<unsigned long long>request.id, MSGPACK, STATUS_BAD_RESPONSE, code,
+        self.send_status(<unsigned long long>request.id, request.serialization, STATUS_BAD_RESPONSE, code,
                          f"{request.entry.service}.{request.entry.method}: {failure}")
 
     cdef int send_status(self, unsigned long long id, int serialization, int status, str code, str text) except -1:
@@ -483,7 +494,7 @@ cdef class Connection:
             data = w.getvalue()
         else:
             serialization = HESSIAN2
-            data = _hessian_string(body)
+            data = hessian_text(body)
         return self.put_frame(serialization, status, id, data, len(data))
 
     # --- replies -------------------------------------------------------------------------------------
@@ -494,8 +505,7 @@ cdef class Connection:
         cdef int status = header[3]
         cdef Call call = self.take(id)
         cdef Reader r
-        cdef object value, error, attachments
-        cdef long long kind
+        cdef object value, error
         if call is None:
             return 0           # a late reply; its call has ended
         r = self.reader
@@ -507,6 +517,13 @@ cdef class Connection:
                                              f"{call.caller.payload} bytes (option: payload)")
             if status != STATUS_OK:
                 error = self._status_error(status, header[2] & SERIALIZATION_MASK, r)
+                if isinstance(error, errors.InvalidArguments) and call.serialization == HESSIAN2:
+                    # Java compares parameter types exactly; what it was sent is the first thing to look at.
+                    error.args = (f"{error.message} (sent as {call.caller.method}({call.caller.descriptor}))",)
+            elif (header[2] & SERIALIZATION_MASK) == HESSIAN2:
+                value = read_hessian_reply(self, call, body, size)
+                error = call.error
+                call.error = None
             elif (header[2] & SERIALIZATION_MASK) != MSGPACK:
                 error = errors.RemoteProtocolError(f"{self.peer} answered in serialization {header[2] & SERIALIZATION_MASK}")
             else:
@@ -521,7 +538,7 @@ cdef class Connection:
                 if not is_nil(r):
                     call.reply_attachments = any_plan.decode(r)
         except Exception as failure:
-            value = None
+            value = call.error = None
             error = failure
             if not isinstance(failure, errors.RpcError):
                 error = errors.DecodeError(f"{type(failure).__name__}: {failure}", path="result")
@@ -556,8 +573,8 @@ cdef class Connection:
         if serialization == MSGPACK:
             text = read_str(r)
         else:
-            text = _read_hessian_string(PyBytes_FromStringAndSize(<const char*>r.p, r.end - r.p))
-        return _error_of_status(status, text)
+            text = read_hessian_text(r)
+        return error_of_status(status, text)
 
     # --- events --------------------------------------------------------------------------------------
 
@@ -670,6 +687,18 @@ cdef class Connection:
             return Writer()      # user code called us while we encode
         self.encoding = True
         return self.out
+
+    cdef HessianWriter start_hessian(self, Writer w, dict known):
+        """The state of a hessian2 stream that begins at the end of ``w``; ``finish`` it."""
+        cdef HessianWriter h
+        if w is not self.out:
+            h = HessianWriter.__new__(HessianWriter)        # user code called us while we encode
+        else:
+            h = self.hessian_out
+            if h is None:
+                h = self.hessian_out = HessianWriter()
+        h.start(w, known)
+        return h
 
     cdef int end_frame(self, Writer w) except -1:
         if w is not self.out:
@@ -812,8 +841,21 @@ cdef class Connection:
         cdef Py_ssize_t pos, npieces, n
         cdef double left
         cdef long long ms
+        cdef int serialization = caller.serialization
         if self.closed:
             return call.failed(_lost(call, self, self.close_reason, False), now)
+        if serialization != HESSIAN2 and not self.peer_rpcore:
+            if serialization == MSGPACK:
+                return call.finish(None, errors.ConfigurationError(
+                    f"{self.peer} is not rpcore and does not speak msgpack (option: serialization)",
+                    service=caller.service, method=caller.method, address=self.peer))
+            serialization = HESSIAN2
+        if serialization == 0:
+            serialization = MSGPACK
+        if serialization == HESSIAN2 and caller.hessian_prefix is None:
+            return call.finish(None, errors.ConfigurationError(
+                f"{self.peer} speaks hessian2, for which the parameter types of {caller.method} must be known",
+                service=caller.service, method=caller.method, address=self.peer))
         if self.paused:
             if len(self.waiting) >= self.waiting_limit:
                 return call.failed(errors.LimitExceeded(
@@ -835,17 +877,21 @@ cdef class Connection:
             n = PyBytes_GET_SIZE(caller.prefix)
             w.ensure(HEADER + n + 64)
             w.pos += HEADER
-            memcpy(w.buf + w.pos, PyBytes_AS_STRING(caller.prefix), n)
-            w.pos += n
-            caller.args.encode_args(w, call.args)
-            write_int(w, ms)
-            if call.attachments is not None:
-                any_plan.encode(w, call.attachments if caller.attachments is None
-                                else {**caller.attachments, **call.attachments})
-            elif caller.attachments_encoded is not None:
-                w.write(PyBytes_AS_STRING(caller.attachments_encoded), PyBytes_GET_SIZE(caller.attachments_encoded))
+            if serialization == HESSIAN2:
+                write_hessian_request(self, w, call, ms)
             else:
-                write_nil(w)
+                memcpy(w.buf + w.pos, PyBytes_AS_STRING(caller.prefix), n)
+                w.pos += n
+                caller.args.encode_args(w, call.args)
+                write_int(w, ms)
+                if call.attachments is not None:
+                    any_plan.encode(w, call.attachments if caller.attachments is None
+                                    else {**caller.attachments, **call.attachments})
+                elif caller.attachments_encoded is not None:
+                    w.write(PyBytes_AS_STRING(caller.attachments_encoded), PyBytes_GET_SIZE(caller.attachments_encoded))
+                else:
+                    write_nil(w)
+            call.serialization = serialization
             if self.closed:
                 # Code of the user that ran while we encoded closed it: nothing was sent.
                 self.abort_frame(w, pos, npieces)
@@ -854,7 +900,7 @@ cdef class Connection:
                 self.insert(call)
             else:
                 call.id = self._fresh_id()
-            self._close_frame(w, pos, npieces, FLAG_REQUEST | MSGPACK | (0 if caller.oneway else FLAG_TWOWAY), 0,
+            self._close_frame(w, pos, npieces, FLAG_REQUEST | serialization | (0 if caller.oneway else FLAG_TWOWAY), 0,
                               call.id, caller.payload)
         except BaseException as error:
             self.forget(call)
@@ -1001,50 +1047,3 @@ cdef object _text_of(object error):
 
 cdef object _type_name(cls):
     return cls.__qualname__ if cls.__module__ == "builtins" else f"{cls.__module__}.{cls.__qualname__}"
-
-
-def _hessian_string(str text):
-    """A Hessian 2 string of at most 1023 characters: enough for the texts of refusals."""
-    text = text[:1023]
-    n = len(text.encode("utf-16-le")) // 2
-    if n > 1023:
-        text = text[:511]
-        n = len(text.encode("utf-16-le")) // 2
-    data = text.encode("utf-8", "replace")
-    return (bytes([n]) if n < 32 else bytes([0x30 + (n >> 8), n & 0xFF])) + data
-
-
-def _read_hessian_string(bytes data):
-    """The text of a short Hessian 2 string; anything else is shown as it is."""
-    if not data:
-        return ""
-    start = 1 if data[0] < 0x20 else 2 if 0x30 <= data[0] <= 0x33 else 3 if data[0] in b"SR" else 0
-    return data[start:].decode("utf-8", "replace")
-
-
-# What a status tells about execution, ours by the code in brackets, a foreign peer's by the number alone.
-def _error_of_status(int status, str text):
-    code, _, rest = text.partition("] ")
-    if not (code.startswith("[") and rest):
-        code, rest = "", text
-    code = code[1:]
-    if status == STATUS_EXHAUSTED:
-        return errors.PeerGoingAway(rest) if code == "draining" else errors.LimitExceeded(rest)
-    if status == STATUS_BAD_REQUEST:
-        if code == "service":
-            return errors.UnknownService(rest)
-        if code == "method":
-            return errors.UnknownMethod(rest)
-        if code == "payload":
-            return errors.PayloadTooLarge(f"request: {rest}")
-        return errors.InvalidArguments(rest)
-    if status == STATUS_SERVICE_NOT_FOUND:
-        error = errors.ConnectError(f"no route at the peer: {rest}")
-        return error
-    if status in (STATUS_CLIENT_TIMEOUT, STATUS_SERVER_TIMEOUT):
-        return errors.CallTimeout(rest)
-    if status == STATUS_BAD_RESPONSE and code == "payload":
-        return errors.PayloadTooLarge(rest)
-    if status == STATUS_BAD_RESPONSE and code == "result":
-        return errors.InvalidResult(rest)
-    return errors.RemoteFault(f"status {status}: {rest}")

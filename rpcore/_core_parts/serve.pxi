@@ -46,7 +46,10 @@ cdef class Entry:
     """One served method.
 
     Args:
-        prefix: the request's constant first bytes, by which it is found.
+        prefix: a msgpack request's constant first bytes, by which it is found.
+        hessian_prefix: those of a hessian2 request, as we would write it; None: only msgpack is served.
+        name: of the method in msgpack requests, where overloads differ by name; ``method`` by default.
+        builtin: one of Dubbo's own methods: an rpcore error that it raises is a status, no exception of a handler.
         handler: ``async`` callable of the positional arguments.
         errors: plans of the declared exceptions, most derived first.
         gauge: running calls of the method, with its limit.
@@ -55,8 +58,13 @@ cdef class Entry:
     """
 
     def __init__(self, *, bytes prefix, service, str method, handler, ArgsPlan args not None, Plan result not None,
-                 errors=(), Gauge gauge not None, bint cancellable=True, Py_ssize_t payload=HARD_CAP):
+                 errors=(), Gauge gauge not None, bint cancellable=True, Py_ssize_t payload=HARD_CAP,
+                 bytes hessian_prefix=None, bint builtin=False, str name=None):
         self.prefix = prefix
+        self.name = method if name is None else name
+        self.descriptor = args.descriptor
+        self.hessian_prefix = hessian_prefix
+        self.builtin = builtin
         self.service = service
         self.method = method
         self.handler = handler
@@ -66,6 +74,16 @@ cdef class Entry:
         self.gauge = gauge
         self.cancellable = cancellable
         self.payload = payload
+
+    @property
+    def parameters(self):
+        """How many the method has."""
+        return len(self.args.plans)
+
+    @property
+    def required(self):
+        """How many of them must be sent."""
+        return self.args.required
 
     def __repr__(self):
         return f"<Entry {self.service}.{self.method} calls={self.calls} active={self.gauge.active}>"
@@ -103,12 +121,24 @@ cdef class Request(Scope):
     @property
     def received_attachments(self):
         """What the caller sent along (a new dict, maybe empty)."""
+        if self.received_map is not None:
+            return dict(self.received_map)
         if self.received is None:
             return {}
         cdef Reader r = Reader(b"", self.connection.limits)
         r.start(<const unsigned char*>PyBytes_AS_STRING(self.received), PyBytes_GET_SIZE(self.received),
                 self.received_large)
         return any_plan.decode(r)
+
+    cdef dict to_forward(self, frozenset keys):
+        """The attachments that came and that calls of the handler send on: those in ``keys``; ``"*"``: all of the user's."""
+        if self.received is None and self.received_map is None:
+            return None
+        if self.forward_keys is not keys:
+            self.forwarded = {key: value for key, value in self.received_attachments.items()
+                              if key in keys or "*" in keys and key not in NOT_FORWARDED}
+            self.forward_keys = keys
+        return self.forwarded
 
     @property
     def remaining(self):
@@ -211,13 +241,13 @@ cdef class Worker(Timer):
             if fresh and error is not None:
                 # Cancelled before it began.
                 if not request.oneway and not request.cancelled:
-                    request.connection.send_status(<unsigned long long>request.id, MSGPACK, STATUS_SERVICE_ERROR,
+                    request.connection.send_status(<unsigned long long>request.id, request.serialization, STATUS_SERVICE_ERROR,
                                                    "cancelled", "the server was stopped before the handler was started")
                 self._release()
             elif fresh and request.deadline > 0 and request.deadline <= engine.clock():
                 # Expired in our queue: nobody waits for it, so it is not started.
                 if not request.oneway:
-                    request.connection.send_status(<unsigned long long>request.id, MSGPACK, STATUS_SERVER_TIMEOUT,
+                    request.connection.send_status(<unsigned long long>request.id, request.serialization, STATUS_SERVER_TIMEOUT,
                                                    "expired", "the deadline had passed before the handler was started")
                 self._release()
             else:
@@ -324,7 +354,7 @@ cdef class Worker(Timer):
             entry.failures += 1
             if isinstance(error, engine.cancelled_error):
                 if not request.cancelled and not request.oneway:
-                    connection.send_status(<unsigned long long>request.id, MSGPACK, STATUS_SERVICE_ERROR, "cancelled",
+                    connection.send_status(<unsigned long long>request.id, request.serialization, STATUS_SERVICE_ERROR, "cancelled",
                                            "the handler was cancelled by the server")
                 return 0
             connection.dispatch.report(request, error)

@@ -18,7 +18,7 @@ from rpcore.abc import Filter, Registry
 from rpcore.filters import in_order
 from rpcore.options import OptionValues
 from rpcore.reference import Referral
-from rpcore.referring import new_referral, open_registries
+from rpcore.referring import forwarded, new_referral, open_registries
 from rpcore.sync.peers import Settings
 from rpcore.sync.running import Running, blocking, blocking_entry
 
@@ -58,6 +58,9 @@ class Client:
         connections: most connections to one provider, and so most calls at once; a thread that finds all in use
             waits for one within its call's timeout.
         idle_timeout: seconds after which an unused connection is closed, except the last one to its provider.
+        forward_attachments: which attachments of a call being served go on with the calls made for it: all that are the
+            application's (True, as in Dubbo 3), those with these keys, or none (False).
+        forward_tag: whether its ``dubbo.tag`` goes on, too, so that nested calls stay among tagged providers.
         limits: sizes accepted in frames, see ``rpcore.Limits``; ``payload`` is the largest message.
 
     Raises:
@@ -74,6 +77,8 @@ class Client:
         heartbeat: float = 60.0,
         connections: int = 256,
         idle_timeout: float = 60.0,
+        forward_attachments: bool | Iterable[str] = True,
+        forward_tag: bool = False,
         limits: Limits | None = None,
     ) -> None:
         self.settings = Settings(connect_timeout, heartbeat, connections, idle_timeout)
@@ -83,6 +88,7 @@ class Client:
                 raise errors.ConfigurationError(f"Client: option {name!r} must be above 0, not {value!r}")
         self.application = application
         self.filters = in_order(filters)
+        self.forward = forwarded(forward_attachments, forward_tag)
         self.limits = limits
         self._registry_given = registry
         self._registries = open_registries(registry)

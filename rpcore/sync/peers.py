@@ -90,11 +90,6 @@ class Line(_core.Line):
         connection, address = self.connection, self.owner.address
         if connection.closed:
             raise errors.ConnectError(str(connection.close_reason), address=address)
-        if connection.hello_done and not connection.peer_rpcore:
-            raise errors.ConnectError(
-                f"{address}: the peer is not rpcore and speaks another serialization than msgpack",
-                address=address,
-            )
         return bool(connection.hello_done)
 
     # --- what the connection tells -------------------------------------------------------------------
