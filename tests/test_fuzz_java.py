@@ -12,7 +12,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 
 from fuzz_java.__main__ import compare, encode
-from fuzz_java.graphs import Color, Graph, graphs, make_graph
+from fuzz_java.classes import Color
+from fuzz_java.graphs import Graph, graphs, make_graph
 from fuzz_java.losses import LOSSES
 from fuzz_java.peer import VERSIONS, Echo, JavaError, MissingPart, build
 from rpcore._codec import hessian_dumps, hessian_loads

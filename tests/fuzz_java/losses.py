@@ -16,7 +16,7 @@ from decimal import Decimal
 from typing import Any, get_args, get_type_hints
 from uuid import UUID
 
-from fuzz_java.graphs import KNOWN, Bean, Floats, Node, Plain, Point
+from fuzz_java.classes import KNOWN, Bean, Floats, Node, Plain, Point
 from rpcore._codec import GenericObject
 from rpcore.javatypes import (
     BigInteger,
