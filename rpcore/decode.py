@@ -75,6 +75,7 @@ REFUSALS = {
     "payload": "a body is larger than the option `payload` allows",
     "result": "the handler returned something that its declaration does not allow; it was executed",
     "serialization": "the request's serialization is not spoken here; surely not executed",
+    "token": "the call carried no token, or another than the provider wants; surely not executed",
     "service": "no such service, or not in this version or group; surely not executed",
 }
 """The codes in brackets before the text of an rpcore provider's refusals, and what they tell the caller."""
