@@ -55,6 +55,7 @@ class Peer:
 
 PEERS = [
     Peer("rpcore", "rpcore_peer", ("rpcore",)),
+    Peer("rpcore, hessian2", "rpcore_peer", ("rpcore",), "hessian2"),
     Peer("rpcore.sync", "rpcore_sync_peer", ("rpcore",), threaded=True),
     Peer("bare: per tick", "bare", ("uvloop", "msgspec"), "tick"),
     Peer("bare: per call", "bare", ("uvloop", "msgspec"), "call"),

@@ -138,6 +138,8 @@ cdef int encode_form(HessianWriter h, object form) except -1:
 cdef int encode_generic(HessianWriter h, GenericObject value) except -1:
     if h.refer(value):
         return 0
+    if value.class_name == UUID:
+        h.miscounted()
     open_generic(h, value.class_name, value.names)
     return put_fields(h, value.names, list(value.values))
 
@@ -318,21 +320,30 @@ cdef object decode_any_map(HessianReader h):
                 over_count(h.r, n)
             charge(h.r, ENTRY_COST)
             key = decode_hessian_any(h)
+            if pairs is None and not PyUnicode_CheckExact(key) and not is_hashable(key):
+                if h.refs[number].plan & 1:     # as a dict, which it no longer is
+                    raise DecodeError(f"a map that contains itself, and then a key of a type that is not hashable: {kind_name(key)}")
+                pairs = java().MapEntries(name, out.items())
+                h.settle(number, pairs)     # before the value is read, which may refer to it
             item = decode_hessian_any(h)
             if pairs is None:
-                try:
-                    PyDict_SetItem(out, key, item)
-                    continue
-                except TypeError:
-                    pairs = java().MapEntries(name, out.items())
-                    h.settle(number, pairs)
-            pairs.append((key, item))
+                PyDict_SetItem(out, key, item)
+            else:
+                pairs.append((key, item))
         done = True
     finally:
         if not done:
             pass_step(key_step(key))
     h.r.depth += 1
     return out if pairs is None else pairs
+
+
+cdef bint is_hashable(object key) except -1:
+    try:
+        hash(key)
+    except Exception:
+        return False
+    return True
 
 
 cdef int decode_hessian_entries(HessianReader h, dict out, Plan keys, Plan values) except -1:

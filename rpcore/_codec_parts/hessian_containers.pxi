@@ -64,3 +64,23 @@ cdef object decode_hessian_set(HessianReader h, Plan plan, Plan item, object mak
     value = found if make is set else make(found)
     h.settle(number, value)
     return value
+
+
+# ---- references to what was read as another type
+
+
+cdef object other_shape(Plan plan, object value):
+    """``value``, or a copy of it where only its being a tuple, list, set or frozenset keeps it from being of ``plan``'s type."""
+    if isinstance(plan, (TuplePlan, VariadicTuplePlan)) and PyList_Check(value):
+        return tuple(value)
+    if isinstance(plan, ListPlan) and PyTuple_CheckExact(value):
+        return list(value)
+    if isinstance(plan, SetPlan) and PyAnySet_Check(value) and not isinstance(value, (<SetPlan>plan).make):
+        return (<SetPlan>plan).make(value)
+    return value
+
+
+cdef int admit_items(Plan item, object values, list todo) except -1:
+    if item is not any_plan:
+        todo.extend([(item, value) for value in values])
+    return 0

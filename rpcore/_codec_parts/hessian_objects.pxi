@@ -4,6 +4,7 @@ cdef enum:
     EXCEPTION_COST = 800        # with its lists and dicts
 
 cdef str ENUM_SET = "com.alibaba.com.caucho.hessian.io.EnumSetHandler"
+cdef str UUID = "java.util.UUID"
 cdef str EMPTY_LIST = "java.util.Collections$EmptyList"
 cdef str STACK = "[java.lang.StackTraceElement"
 cdef tuple THROWABLE = ("suppressedExceptions", "stackTrace", "cause", "detailMessage")
@@ -179,8 +180,8 @@ cdef int put_throwable(HessianWriter h, object value, object message) except -1:
 
 
 cdef int put_no_cause(HessianWriter h, object value) except -1:
-    if not h.refs:
-        return write_byte(h.w, 0x4E)
+    if not h.refs or h.uncounted >= 0:
+        return write_byte(h.w, 0x4E)    # which Java takes for the same
     write_byte(h.w, 0x51)
     return put_hessian_int(h.w, <int32_t>h.find(<PyObject*>value))
 

@@ -91,7 +91,7 @@ cdef class HessianReader:
         charge(self.r, REF_COST)
         Py_XINCREF(value)
         self.refs[n].value = value
-        self.refs[n].plan = <PyObject*>plan
+        self.refs[n].plan = <size_t><PyObject*>plan
         self.count += 1
         return n
 
@@ -115,20 +115,33 @@ cdef class HessianReader:
         if self.refs[n].value == NULL:
             raise DecodeError(f"reference to number {n}, which contains it: such a value cannot be part of itself")
         value = <object>self.refs[n].value
-        if self.refs[n].plan != <PyObject*>plan and plan is not any_plan:
-            self.check(plan, value)
+        if self.refs[n].plan | 1 != <size_t><PyObject*>plan | 1 and plan is not any_plan:
+            return self.adopt(plan, value)
+        self.refs[n].plan |= 1
         return value
 
-    cdef int check(self, Plan plan, object value) except -1:
-        """A value that was read as another type must be of this one, too: whether it can be sent as such tells."""
-        cdef Writer w = Writer.__new__(Writer)
-        if isinstance(plan, RecordPlan) and type(value) is (<RecordPlan>plan).cls:
-            return 0
+    cdef object adopt(self, Plan plan, object value):
+        """A value that was read as another type, as one of this type.
+
+        It must be of this type too; only between list and tuple, set and frozenset it is copied. Not recursive: the value may be
+        deeper than what was read, by its references, and may contain itself.
+        """
+        cdef list todo
+        cdef Plan node
+        cdef set seen = set()
+        value = other_shape(plan, value)
+        todo = [(plan, value)]
         try:
-            plan.encode(w, value)
-        except CodecError as error:
+            while todo:
+                node, item = todo.pop()
+                if node is any_plan or (id(node), id(item)) in seen:
+                    continue
+                seen.add((id(node), id(item)))
+                charge(self.r, ENTRY_COST)
+                node.admit(item, todo)
+        except EncodeError as error:
             raise DecodeError(f"a reference to another type of value: {error.message}", path=error.path) from error
-        return charge(self.r, w.pos)
+        return value
 
     cdef int pass_definitions(self) except -1:
         """Read the class definitions at the present position, if there are any."""

@@ -419,6 +419,19 @@ cdef class RecordPlan(Plan):
         r.depth += 1
         return out
 
+    cdef int admit(self, object value, list todo) except -1:
+        """An instance was checked when it was made; only a TypedDict's dict may have been read as any dict."""
+        cdef Py_ssize_t i
+        if not isinstance(value, dict if self.from_dict else self.cls):
+            refuse(self.name, value)
+        if self.from_dict:
+            for i in range(self.count):
+                if self.names[i] in value:
+                    todo.append((self.plans[i], value[self.names[i]]))
+                elif self.fields[i].default_kind != DEFAULT_OMIT:
+                    raise EncodeError("the key is missing", path=self.names[i])
+        return 0
+
     cdef str jvm(self):
         return jvm_of(self.wire_name) if self.wire_name else "Ljava/util/Map;"
 

@@ -121,6 +121,13 @@ cdef class Plan:
         h.r.depth += 1
         return 0
 
+    cdef int admit(self, object value, list todo) except -1:
+        """Raise unless ``value``, which was read as another type, is of this one too. What it contains is left to the caller:
+        pairs of plan and value in ``todo``."""
+        cdef HessianWriter h = HessianWriter.__new__(HessianWriter)
+        h.start(Writer.__new__(Writer), None)
+        return self.encode_hessian(h, value)
+
     cdef str jvm(self):
         """The JVM descriptor of a parameter of this type."""
         return "Ljava/lang/Object;"

@@ -51,12 +51,11 @@ cdef class Route:
 # ---- requests
 
 
-cdef int write_hessian_request(Connection connection, Writer w, Call call, long long ms) except -1:
+cdef int write_hessian_request(Connection connection, Writer w, Call call, dict attachments, long long ms) except -1:
     """The body of ``call``, whose attempt has ``ms`` milliseconds left."""
     cdef Caller caller = call.caller
     cdef HessianWriter h = connection.start_hessian(w, caller.args.known)
     cdef Py_ssize_t n = PyBytes_GET_SIZE(caller.hessian_prefix)
-    cdef dict extra = None
     cdef bytes text
     try:
         w.write(PyBytes_AS_STRING(caller.hessian_prefix), n)
@@ -75,9 +74,8 @@ cdef int write_hessian_request(Connection connection, Writer w, Call call, long 
         w.buf[w.pos + 4] = <char>n
         memcpy(w.buf + w.pos + 5, PyBytes_AS_STRING(text), n)
         w.pos += n + 5
-        if call.attachments is not None:
-            extra = call.attachments if caller.attachments is None else {**caller.attachments, **call.attachments}
-            write_attachments(h, extra)
+        if attachments is not None:
+            write_attachments(h, attachments)
         elif caller.hessian_fixed is not None:
             w.write(PyBytes_AS_STRING(caller.hessian_fixed), PyBytes_GET_SIZE(caller.hessian_fixed))
         w.write(b"Z", 1)
@@ -211,6 +209,7 @@ cdef long long read_attachments(Connection connection, Request request, HessianR
         raise
     entry = connection.dispatch.of_group(route, found.get("group"))
     request.entry = entry
+    entry.check_token(found.get("token"))
     timeout = _milliseconds(found.get("timeout"))
     for key in ("_TO", "_to"):
         left = _milliseconds(found.get(key))
