@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, is_dataclass, make_dataclass
+from enum import Enum
 from typing import TYPE_CHECKING, Any, Literal, get_origin
 
 from rpcore.assignable import contradicts
@@ -156,7 +157,8 @@ class _Comparison:
         said = self.definition.types.get(name)
         if said is None or not (said.properties or said.enums):
             return Any
-        made = make_dataclass(JavaType(name).simple_name, ())
+        simple = JavaType(name).simple_name
+        made: Any = Enum(simple, {each: each for each in said.enums}) if said.enums else make_dataclass(simple, ())
         setattr(made, DTO, Dto(name))
         return made
 

@@ -8,6 +8,7 @@ the table: the plan of each is compiled, and where it says otherwise the hint is
 from __future__ import annotations
 
 import datetime
+import enum
 from collections.abc import Callable, Iterator, Mapping
 from decimal import Decimal
 from types import MappingProxyType
@@ -76,6 +77,8 @@ _VALUES: Mapping[str, Any] = MappingProxyType(
         "java.util.concurrent.atomic.AtomicLong": Any,
     }
 )
+_QUEUES = ("Queue", "Deque", "BlockingQueue", "BlockingDeque", "TransferQueue")
+"""Interfaces for which Java's reader makes an ArrayList, which is none: the list sent must name a class that is one."""
 _LISTS = ("List", "Collection", "Iterable", "Queue", "Deque", "Stack", "Vector")
 _SETS = ("Set",)
 _MAPS = ("Map", "Hashtable")
@@ -136,12 +139,15 @@ class Hints:
                 return self._map(*self._arguments(java, self.present, self._element))
             if name == "Properties":
                 return dict[str, str]
+            if name in _QUEUES:
+                return javatypes.TypedList
             if name.endswith(_LISTS):
                 return self._list(*self._arguments(java, self._element))
         if name.endswith(("Exception", "Error")):
             return javatypes.JavaException
-        known = self.class_of(java.name)  # its enums
-        return javatypes.GenericObject if known is Any else known
+        known = self.class_of(java.name)  # which counts for enums: of other classes the fields are not what travels
+        is_enum = isinstance(known, type) and issubclass(known, enum.Enum)
+        return known if is_enum else javatypes.GenericObject
 
     def _arguments(self, java: JavaType, *hints: Callable[[JavaType], Any]) -> Iterator[Any]:
         """The hint of each type argument; ``Any`` where Java has none."""
