@@ -129,14 +129,18 @@ def _target_table(cells: dict[str, Any]) -> str | None:
         measured = ratio(windows, target.peer, target.reference)
         if measured is None:
             continue
-        verdict = "below" if measured < target.least else "met"
-        if target.reach is not None and measured >= target.reach:
-            verdict = "reached"
-        elif not target.least:
-            verdict = "not yet"
-        goals = [number(target.least or None), number(target.reach)]
-        rows.append([f"{target.peer} {target.cell}", target.reference, *goals, number(measured), verdict])
+        goals = [number(target.least or None), number(target.reach), number(measured), verdict(target, measured)]
+        rows.append([f"{target.peer} {target.cell}", target.reference, *goals])
     return f"## What rpcore must reach\n\n{markdown(rows)}\n" if len(rows) > 1 else None
+
+
+def verdict(target: Target, measured: float) -> str:
+    """In a word."""
+    if target.reach is not None and measured >= target.reach:
+        return "reached"
+    if not target.least:
+        return "not yet"
+    return "below" if measured < target.least else "met"
 
 
 def number(value: float | str | None) -> str:
