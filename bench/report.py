@@ -39,6 +39,17 @@ TARGETS = [
     Target("W2@32", "bare: by 8 + msgspec", 0.75, 1.0),
     Target("W3@16", "bare: BufferedProtocol", 0.85, 1.0),
     Target("W4@4", "bare: BufferedProtocol", 0.85, 1.0),
+    Target("W1@32", "rpcore", 0.8, 0.95, "rpcore, hessian2"),
+    Target("W2@32", "rpcore", 0.8, 0.95, "rpcore, hessian2"),
+    *(
+        Target(cell, "Java to Java", least, 10.0, "rpcore, hessian2")
+        for cell, least in (("W1@32", 5.0), ("W1@256", 5.0), ("W2@32", 5.0), ("W3@16", 10.0), ("W4@4", 10.0))
+    ),
+    *(
+        Target(cell, "Java to Java", 1.0, 1.3, peer)
+        for peer in ("rpcore to Java", "Java to rpcore")
+        for cell in ("W1@32", "W1@256", "W2@32", "W3@16", "W4@4")
+    ),
     Target("W1@1", "thriftpy2", 1.0, 2.0, "rpcore.sync"),
     Target("W1@32", "thriftpy2", 1.0, 2.0, "rpcore.sync"),
 ]
