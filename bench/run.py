@@ -297,7 +297,9 @@ def main() -> None:
     parser.add_argument("--workloads", nargs="+", metavar="CELL", default=list(map(str, CELLS)),
                         help="such as W1@32; W1 alone means W1 @1 @4 @16 @32 @256")  # fmt: skip
     parser.add_argument("--peers", nargs="+", metavar="NAME", help="rows whose name contains one of these")
-    parser.add_argument("--java", action="store_true", help="also Dubbo Java, alone and with rpcore (a JDK, and minutes)")
+    parser.add_argument(
+        "--java", action="store_true", help="also Dubbo Java, alone and with rpcore (a JDK, and minutes)"
+    )
     parser.add_argument("--windows", type=int, help="rounds per cell (default 5)")
     parser.add_argument("--seconds", type=float, help="length of a window (default 1)")
     parser.add_argument("--realtime", action="store_true", help="go before other programs (Linux, root)")

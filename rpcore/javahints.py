@@ -11,10 +11,11 @@ import datetime
 from collections.abc import Callable, Mapping
 from decimal import Decimal
 from types import MappingProxyType
-from typing import Annotated, Any, TypeAlias, get_args, get_origin
+from typing import Annotated, Any, Literal, TypeAlias, get_args, get_origin
 from uuid import UUID
 
 from rpcore import javatypes
+from rpcore.class_hints import descriptor_of, is_union
 from rpcore.errors import ConfigurationError
 from rpcore.javatypes import Descriptor
 from rpcore.plan import compile_type
@@ -175,18 +176,21 @@ def text_of(hint: Any) -> str:
     """A hint as one would write it, for messages."""
     if hint is None or hint is type(None):
         return "None"
+    if is_union(hint):
+        return " | ".join(map(text_of, get_args(hint)))
     origin, args = get_origin(hint), get_args(hint)
     if origin is Annotated:
-        return f'Annotated[{text_of(args[0])}, rpcore.types.Descriptor("{args[1].text}")]'
-    if origin is None:
+        descriptor = descriptor_of(hint)
+        inner = text_of(args[0])
+        return inner if descriptor is None else f'Annotated[{inner}, rpcore.types.Descriptor("{descriptor}")]'
+    if origin is Literal:
+        return f"Literal[{', '.join(map(repr, args))}]"
+    if origin is None or not args:
         return _name_of(hint)
-    if origin not in (list, set, dict, javatypes.Array):
-        return " | ".join(map(text_of, args))
-    return f"{_name_of(origin)}[{', '.join(map(text_of, args))}]"
+    return f"{_name_of(origin)}[{', '.join('...' if each is ... else text_of(each) for each in args)}]"
 
 
-def _name_of(cls: Any) -> str:
-    if cls is Any:
-        return "Any"
-    own = cls.__module__ == "rpcore.javatypes" or cls is javatypes.GenericObject
-    return f"rpcore.types.{cls.__name__}" if own else str(cls.__name__)
+def _name_of(hint: Any) -> str:
+    name: str = getattr(hint, "__name__", None) or repr(hint)
+    own = getattr(hint, "__module__", "") == "rpcore.javatypes" or hint is javatypes.GenericObject
+    return f"rpcore.types.{name}" if own else name

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from rpcore import errors
 from rpcore.abc import Filter, Registry
@@ -13,6 +13,9 @@ from rpcore.options import Layer, layer, validate
 from rpcore.reference import Referral
 from rpcore.service import InterfaceSpec, interface_spec
 from rpcore.transport import parse_address
+
+if TYPE_CHECKING:
+    from rpcore.definition import Source
 
 
 class Refers(Protocol):
@@ -35,14 +38,17 @@ def new_referral(
     methods: Mapping[str, Any] | None,
     options: Any,
     blocking: bool,
+    definition: Source | None = None,
 ) -> Referral:
     """The referral that the arguments of ``refer`` describe, checked but not started.
 
     Args:
         blocking: whether the client takes blocking views, not ``async def`` interfaces.
+        definition: what the interface must be like; a ``ServiceDefinition`` or the path of its JSON.
 
     Raises:
-        ConfigurationError: not a declared interface of this kind, a bad hint, option or URL.
+        ConfigurationError: not a declared interface of this kind, a bad hint, option or URL, or not what the definition
+            says.
     """
     spec: InterfaceSpec | None = None
     if isinstance(interface, str):
@@ -53,6 +59,10 @@ def new_referral(
         if spec.blocking is not blocking:
             raise errors.ConfigurationError(_wrong_kind(spec))
         spec.resolve()
+        if definition is not None:
+            from rpcore.conformance import require_defined  # loaded where Java's definitions are used
+
+            require_defined(spec, definition)
         key = spec.key
         where = f"refer({spec.cls.__name__})"
         given = layer("refer", options, methods, place="refer", where=where, wire_names=spec.wire_names)
