@@ -119,7 +119,9 @@ cdef class HessianReader:               # one incoming hessian2 stream above a R
     cdef dict known                     # as HessianWriter's
     cdef Ref* refs                      # containers by number
     cdef Py_ssize_t count, cap
-    cdef list classes, types            # by number
+    cdef PyObject** classes             # HessianClass by number
+    cdef Py_ssize_t class_count, class_cap
+    cdef list types                     # by number
     cdef list remembered                # class definitions of earlier streams
     cdef object type_name               # of the list that open_list opened
 
@@ -131,6 +133,8 @@ cdef class HessianReader:               # one incoming hessian2 stream above a R
     cdef object adopt(self, Plan plan, object value)
     cdef int pass_definitions(self) except -1
     cdef int define(self) except -1
+    cdef int add_class(self, HessianClass c) except -1
+    cdef void drop_classes(self, Py_ssize_t n) noexcept
     cdef HessianClass open_object(self)
     cdef object take_type(self)
     cdef Py_ssize_t open_list(self) except -2
@@ -149,6 +153,7 @@ cdef class Plan:
     cdef object decode_hessian(self, HessianReader h)
     cdef int encode_hessian_items(self, HessianWriter h, list items) except -1
     cdef int decode_hessian_items(self, HessianReader h, list out, Py_ssize_t n) except -1
+    cdef list decode_hessian_whole(self, HessianReader h, Plan plan, Py_ssize_t n)
     cdef int admit(self, object value, list todo) except -1
     cdef str jvm(self)
     cdef tuple java_names(self)

@@ -3,15 +3,13 @@
 
 cdef object decode_hessian_list(HessianReader h, Plan plan, Plan item):
     cdef Py_ssize_t n
-    cdef list out = []
-    h.pass_definitions()
-    if tag_of(h.r) == TAG_REF:
-        return h.resolve(plan)
+    if h.r.p < h.r.end and h.r.p[0] < 0x70:
+        h.pass_definitions()
+        if tag_of(h.r) == TAG_REF:
+            return h.resolve(plan)
     n = h.open_list()
     charge(h.r, LIST_COST)
-    h.number(<PyObject*>out, plan)
-    item.decode_hessian_items(h, out, n)
-    return out
+    return item.decode_hessian_whole(h, plan, n)
 
 
 cdef object decode_hessian_tuple(HessianReader h, Plan plan, Plan item):

@@ -354,9 +354,7 @@ cdef class RecordPlan(Plan):
 
     cdef object decode_hessian(self, HessianReader h):
         """An object, of whatever class unless a subclass of ours has its name, or a map; by field names."""
-        cdef HessianClass c
-        h.pass_definitions()
-        c = h.open_object()
+        cdef HessianClass c = h.open_object()
         if c is not None:
             if c.expected is not self:
                 c.mapping = make_mapping(self.target(h, c), c.names)

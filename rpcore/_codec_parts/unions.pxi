@@ -244,7 +244,7 @@ cdef class RecordUnionPlan(Plan):
 
     cdef RecordPlan record_inside(self, HessianReader h, HessianClass c):
         """The record that the entry of a map, or the field of an object of another class, tells: read it and forget that."""
-        cdef Py_ssize_t count = h.count, classes = len(h.classes), types = len(h.types)
+        cdef Py_ssize_t count = h.count, classes = h.class_count, types = len(h.types)
         cdef RecordPlan record
         cdef dict fields
         h.number(NULL, self)
@@ -261,7 +261,7 @@ cdef class RecordUnionPlan(Plan):
         while h.count > count:
             h.count -= 1
             Py_XDECREF(h.refs[h.count].value)
-        del h.classes[classes:]
+        h.drop_classes(classes)
         del h.types[types:]
         return record
 
