@@ -94,10 +94,11 @@ class Referral:
         if self.spec is None:
             return
         for method in self.spec.methods:
-            self.options[method.name] = self._resolve(method.wire_name)
+            self.options[method.name] = self._resolve(method.wire_name, self.spec.layer_of(method))
 
-    def _resolve(self, wire_name: str) -> CallOptions:
-        declaration = self.spec.layer if self.spec is not None else Layer("declaration")
+    def _resolve(self, wire_name: str, declaration: Layer | None = None) -> CallOptions:
+        if declaration is None:
+            declaration = self.spec.layer if self.spec is not None else Layer("declaration")
         return resolve(wire_name, declaration=declaration, provider=self._provider, refer=self.layer)
 
     @property
@@ -139,11 +140,11 @@ class Referral:
                     self.reference,
                     service=self.key.interface,
                     method=method.spec.wire_name,
-                    prefix=request_prefix(self.key, method.spec.wire_name),
+                    prefix=request_prefix(self.key, method.msgpack_name),
                     args=method.args,
                     result=method.result,
                     errors={plan.wire_name: plan for plan in method.errors},
-                    hessian_prefix=hessian_prefix(self.key, method.spec.wire_name, method.args.descriptor),
+                    hessian_prefix=hessian_prefix(self.key, method.spec.wire_name, method.descriptor),
                     hessian_attachments=self._about(),
                 )
         self._configure()

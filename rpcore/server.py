@@ -245,7 +245,7 @@ class Server:
         export.entries = []
         for method in export.spec.resolve():
             wire_name = method.spec.wire_name
-            options = resolve(wire_name, declaration=export.spec.layer, provider=export.layer)
+            options = resolve(wire_name, declaration=export.spec.layer_of(method.spec), provider=export.layer)
             # The service's own limit is the parent gauge's; a method has one only if it was given for the method.
             own = export.layer.methods.get(wire_name, Options()).executes or method.spec.options.executes or 0
             handler = found[method.spec.name]
@@ -254,8 +254,9 @@ class Server:
                 function = _filtered(export.filters, export.key, wire_name, function)
             export.entries.append(
                 Entry(
-                    prefix=request_prefix(export.key, wire_name),
-                    hessian_prefix=hessian_prefix(export.key, wire_name, method.args.descriptor),
+                    prefix=request_prefix(export.key, method.msgpack_name),
+                    hessian_prefix=hessian_prefix(export.key, wire_name, method.descriptor),
+                    name=method.msgpack_name,
                     service=export.key,
                     method=wire_name,
                     handler=function,
@@ -354,7 +355,7 @@ class Server:
                     timestamp=self._started_at,
                     tag=service.tag,
                     application=self.application,
-                    methods=tuple(method.wire_name for method in export.spec.methods),
+                    methods=tuple(dict.fromkeys(method.wire_name for method in export.spec.methods)),
                     options=export.layer.options,
                     method_options=export.layer.methods,
                     params={

@@ -38,7 +38,7 @@ cdef object error_of_status(int status, str text):
     code, bracket, message = first.partition("] ")
     cls = CODES.get(code[1:]) if bracket and code.startswith("[") else None
     if cls is not None:
-        error = cls(message)
+        error = cls(f"request: {message}" if status == STATUS_BAD_REQUEST and code == "[payload" else message)
     else:
         if bracket and code == "[cancelled":
             first = message

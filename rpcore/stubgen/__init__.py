@@ -18,7 +18,8 @@ from rpcore.model import MethodSpec, Options
 from rpcore.options import nearest
 from rpcore.service import InterfaceSpec, ResolvedMethod, interface_spec
 from rpcore.stubgen.definitions import Reach
-from rpcore.stubgen.module import INDENT, Module, broken, docstring_lines, quoted
+from rpcore.stubgen.layout import INDENT, broken, function_head
+from rpcore.stubgen.module import Module, docstring_lines, quoted
 from rpcore.stubgen.render import Renderer
 
 
@@ -177,14 +178,14 @@ def _body(doc: str | None, methods: list[str]) -> str:
 
 
 def _method(renderer: Renderer, method: ResolvedMethod, *, blocking: bool) -> str:
-    head = f"{'def' if blocking else 'async def'} {method.spec.name}("
+    name = f"{'def' if blocking else 'async def'} {method.spec.name}"
     parameters = _parameters(renderer, method)
-    tail = f") -> {renderer.hint(method.returns)}:"
+    returns = renderer.hint(method.returns)
     function = method.spec.function
     if function is not None and function.__doc__:
         doc = docstring_lines(function.__doc__, INDENT * 2)
-        return broken(head, parameters, tail, indent=INDENT) + doc
-    return broken(head, parameters, f"{tail} ...", indent=INDENT)
+        return function_head(name, parameters, returns, ":") + doc
+    return function_head(name, parameters, returns, ": ...")
 
 
 def _parameters(renderer: Renderer, method: ResolvedMethod) -> list[str]:

@@ -1,0 +1,7 @@
+package org.rpcore.rig;
+
+public enum Color {
+    RED,
+    GREEN,
+    BLUE
+}
