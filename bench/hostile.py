@@ -30,6 +30,7 @@ from rpcore.plan import compile_type
 
 MIB = 1 << 20
 BIG = 10 * MIB
+MANY = 20_000
 SECONDS = 1.0
 
 
@@ -93,9 +94,9 @@ BODIES: dict[str, Callable[[], bytes]] = {
     "empty maps": lambda: repeated(b"HZ", before=b"W", after=b"Z"),
     "type names, one": lambda: repeated(b"p\x01a", before=b"W", after=b"Z"),
     "type names, all different": lambda: numbered(lambda name: b"p\x04" + name, before=b"W", after=b"Z"),
-    "keys of one hash, BigInteger": lambda: as_map(of_one_hash(BigInteger, BIG // 16)),
-    "keys of one hash, UUID": lambda: as_map(of_one_hash(lambda n: UUID(int=n), BIG // 48)),
-    "set of one hash": lambda: hessian_dumps(None, TypedList("java.util.HashSet", of_one_hash(BigInteger, BIG // 16))),
+    "keys of one hash, BigInteger": lambda: as_map(of_one_hash(BigInteger, MANY)),
+    "keys of one hash, UUID": lambda: as_map(of_one_hash(lambda n: UUID(int=n), MANY)),
+    "set of one hash": lambda: hessian_dumps(None, TypedList("java.util.HashSet", of_one_hash(BigInteger, MANY))),
     "keys, all different": lambda: numbered(lambda name: b"\x04" + name + b"\x91", before=b"H", after=b"Z"),
     "chunks of one character": lambda: repeated(b"R\x00\x01a", after=b"\x00"),
     "chunks of two characters": lambda: repeated(b"R\x00\x02ab", after=b"\x00"),

@@ -342,7 +342,7 @@ def _known_zone(name: str) -> tzinfo | None:
 
 
 def _zone(name: str) -> tzinfo | None:
-    # Looking for one that there is not takes 0.1 ms, and a peer may name many. Listing all takes as long as 1000 of them.
+    # Looking for one that there is not takes 0.1 ms, and a peer may name many. Listing all takes as long as 1000 such.
     if _known_zone.cache_info().misses > 1000 and name not in _zone_names():
         return None
     return _known_zone(name)
