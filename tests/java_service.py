@@ -1,15 +1,10 @@
-"""The service of the Java rig in Python, and a program that provides it as Provider.java does: a line of JSON when it
-is ready; the line ``stop`` stops it gracefully, ``halt`` and the end of its input at once.
-"""
+"""The service of the Java rig in Python, and a program that provides it."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-import json
 import math
-import sys
-import threading
 from datetime import date, time, timedelta
 from decimal import Decimal
 from typing import Any, TypeVar
@@ -17,6 +12,7 @@ from uuid import UUID
 
 import rpcore
 from java_api import (
+    RIG,
     AllTypes,
     Animal,
     CharArray,
@@ -46,6 +42,7 @@ from rpcore.types import (
     Int,
     JavaClass,
     JavaDate,
+    JavaException,
     LocalDateTime,
     Locale,
     OffsetDateTime,
@@ -58,7 +55,7 @@ T = TypeVar("T")
 
 def same(value: T) -> T:
     """The argument again; where the call names a sample, only if it is that."""
-    name = rpcore.context().attachments.get("sample")
+    name = rpcore.context().received_attachments.get("sample")
     if name is not None:
         why = why_different(SAMPLES[name], value, exact=name.startswith("Object."))
         if why is not None:
@@ -299,6 +296,21 @@ class Service:
     async def echo_object(self, value: Any) -> Any:
         return same(value)
 
+    async def over_int(self, value: Int) -> str:
+        return f"int {value}"
+
+    async def over_long(self, value: int) -> str:
+        return f"long {value}"
+
+    async def over_string(self, value: str) -> str:
+        return f"String {value}"
+
+    async def over_list(self, value: list[str]) -> str:
+        return f"List [{', '.join(value)}]"
+
+    async def over_int_string(self, value: Int, text: str) -> str:
+        return f"int {value}, String {text}"
+
     async def join(self, a: Int, b: int | None, c: float, d: str, e: bool) -> str:
         return f"{a},{'null' if b is None else b},{c},{d},{'true' if e else 'false'}"
 
@@ -335,3 +347,79 @@ class Service:
 
     async def fail(self, kind: str) -> str:
         raise failure(kind)
+
+    async def attachments(self, reply: dict[str, str]) -> dict[str, str]:
+        context = rpcore.context()
+        seen = {key: str(value) for key, value in context.received_attachments.items()}
+        if context.remaining is not None:
+            seen["(remaining)"] = f"{context.remaining:.3f}"
+        context.reply_attachments.update(reply)
+        return seen
+
+    async def relay(self, url: str) -> dict[str, str]:
+        async with rpcore.Client("memory://unused", application="relay") as client:
+            return await client.refer(AllTypes, url=url).attachments({})
+
+    async def blob(self, size: Int) -> bytes:
+        return (bytes(range(256)) * (size // 256 + 1))[:size]
+
+    async def size(self, data: bytes) -> Int:
+        return len(data)
+
+
+class Ours(Exception):
+    """An exception that Java has no class for."""
+
+
+def failure(kind: str) -> Exception:
+    """Exceptions by the names that Failures.java has for them, and some of Python's own."""
+    match kind:
+        case "declared":
+            return NotFound("no such thing", 1 << 40, ["here", "there"])
+        case "runtime":
+            return RuntimeError("plain")
+        case "illegal-argument":
+            return ValueError("not that")
+        case "no-message":
+            return ValueError()
+        case "index":
+            return IndexError("out of it")
+        case "security":
+            return PermissionError("not you")
+        case "unmapped":
+            return KeyError("key")
+        case "ours":
+            return Ours("of our own")
+        case "causes":
+            inner = JavaException("java.lang.IllegalArgumentException", "inner")
+            middle = JavaException("java.lang.IllegalStateException", "middle", cause=inner)
+            return JavaException("java.lang.RuntimeException", "outer", cause=middle)
+        case "suppressed":
+            error = JavaException("java.lang.RuntimeException", "with suppressed")
+            error.suppressed = [
+                JavaException("java.lang.IllegalStateException", "first"),
+                JavaException("java.lang.IllegalArgumentException", "second"),
+            ]
+            return error
+        case "long-message":
+            return RuntimeError("中" * 100000)
+        case "unlisted":
+            return JavaException(f"{RIG}.UnlistedException", "on no list", code=Int(42))
+        case "io":
+            return JavaException("java.io.IOException", "disk")
+        case _:
+            return ValueError(f"no failure {kind}")
+
+
+def provide() -> None:
+    """The program: serve until killed, or stopped by a signal."""
+
+    async def main() -> None:
+        server = rpcore.Server(host="127.0.0.1", port=0, register=False)
+        server.export(AllTypes, Service("/"))
+        async with server:
+            print(f"ready {server.address}", flush=True)
+            await asyncio.Event().wait()
+
+    with contextlib.suppress(KeyboardInterrupt):
+        asyncio.run(main())
