@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"reflect"
+	"runtime/debug"
 	"strings"
 	"sync"
 	"time"
@@ -23,40 +24,41 @@ import (
 
 // Stub is filled by dubbo-go. Arguments are given as one list, which every one of its signatures takes.
 type Stub struct {
-	Bool     func(ctx context.Context, args []any) (bool, error)             `dubbo:"echoBool"`
-	Byte     func(ctx context.Context, args []any) (int8, error)             `dubbo:"echoByte"`
-	Short    func(ctx context.Context, args []any) (int16, error)            `dubbo:"echoShort"`
-	Int      func(ctx context.Context, args []any) (int32, error)            `dubbo:"echoInt"`
-	Long     func(ctx context.Context, args []any) (int64, error)            `dubbo:"echoLong"`
-	Plain    func(ctx context.Context, args []any) (int, error)              `dubbo:"echoPlain"`
-	Float    func(ctx context.Context, args []any) (float32, error)          `dubbo:"echoFloat"`
-	Double   func(ctx context.Context, args []any) (float64, error)          `dubbo:"echoDouble"`
-	String   func(ctx context.Context, args []any) (string, error)           `dubbo:"echoString"`
-	Bytes    func(ctx context.Context, args []any) ([]byte, error)           `dubbo:"echoBytes"`
-	Time     func(ctx context.Context, args []any) (time.Time, error)        `dubbo:"echoTime"`
-	Strings  func(ctx context.Context, args []any) ([]string, error)         `dubbo:"echoStrings"`
-	Ints     func(ctx context.Context, args []any) ([]int32, error)          `dubbo:"echoInts"`
-	Longs    func(ctx context.Context, args []any) ([]int64, error)          `dubbo:"echoLongs"`
-	Doubles  func(ctx context.Context, args []any) ([]float64, error)        `dubbo:"echoDoubles"`
-	Bools    func(ctx context.Context, args []any) ([]bool, error)           `dubbo:"echoBools"`
-	List     func(ctx context.Context, args []any) ([]any, error)            `dubbo:"echoList"`
-	Map      func(ctx context.Context, args []any) (map[any]any, error)      `dubbo:"echoMap"`
-	Counts   func(ctx context.Context, args []any) (map[string]int32, error) `dubbo:"echoCounts"`
-	User     func(ctx context.Context, args []any) (*User, error)            `dubbo:"echoUser"`
-	Users    func(ctx context.Context, args []any) ([]*User, error)          `dubbo:"echoUsers"`
-	Color    func(ctx context.Context, args []any) (Color, error)            `dubbo:"echoColor"`
-	Any      func(ctx context.Context, args []any) (any, error)              `dubbo:"echoAny"`
-	Both     func(ctx context.Context, args []any) (string, error)           `dubbo:"both"`
-	Blob     func(ctx context.Context, args []any) ([]byte, error)           `dubbo:"blob"`
-	NilUser  func(ctx context.Context, args []any) (*User, error)            `dubbo:"nilUser"`
-	Describe func(ctx context.Context, args []any) (string, error)           `dubbo:"describe"`
-	Attached func(ctx context.Context, args []any) (string, error)           `dubbo:"attached"`
-	Wait     func(ctx context.Context, args []any) (int32, error)            `dubbo:"wait"`
-	Fail     func(ctx context.Context, args []any) (string, error)           `dubbo:"fail"`
-	Absent   func(ctx context.Context, args []any) (string, error)           `dubbo:"absent"`
-	Echo     func(ctx context.Context, args []any) (any, error)
-	Nothing  func(ctx context.Context) error `dubbo:"nothing"`
-	Open     func(ctx context.Context) error `dubbo:"open"`
+	Bool     func(ctx context.Context, args []any) (bool, error)        `dubbo:"echoBool"`
+	Byte     func(ctx context.Context, args []any) (int8, error)        `dubbo:"echoByte"`
+	Short    func(ctx context.Context, args []any) (int16, error)       `dubbo:"echoShort"`
+	Int      func(ctx context.Context, args []any) (int32, error)       `dubbo:"echoInt"`
+	Long     func(ctx context.Context, args []any) (int64, error)       `dubbo:"echoLong"`
+	Plain    func(ctx context.Context, args []any) (int, error)         `dubbo:"echoPlain"`
+	Float    func(ctx context.Context, args []any) (float32, error)     `dubbo:"echoFloat"`
+	Double   func(ctx context.Context, args []any) (float64, error)     `dubbo:"echoDouble"`
+	String   func(ctx context.Context, args []any) (string, error)      `dubbo:"echoString"`
+	Bytes    func(ctx context.Context, args []any) ([]byte, error)      `dubbo:"echoBytes"`
+	Time     func(ctx context.Context, args []any) (time.Time, error)   `dubbo:"echoTime"`
+	Strings  func(ctx context.Context, args []any) ([]string, error)    `dubbo:"echoStrings"`
+	Ints     func(ctx context.Context, args []any) ([]int32, error)     `dubbo:"echoInts"`
+	Longs    func(ctx context.Context, args []any) ([]int64, error)     `dubbo:"echoLongs"`
+	Doubles  func(ctx context.Context, args []any) ([]float64, error)   `dubbo:"echoDoubles"`
+	Bools    func(ctx context.Context, args []any) ([]bool, error)      `dubbo:"echoBools"`
+	List     func(ctx context.Context, args []any) ([]any, error)       `dubbo:"echoList"`
+	Map      func(ctx context.Context, args []any) (map[any]any, error) `dubbo:"echoMap"`
+	Counts   func(ctx context.Context, args []any) (map[any]any, error) `dubbo:"echoCounts"`
+	User     func(ctx context.Context, args []any) (*User, error)       `dubbo:"echoUser"`
+	Users    func(ctx context.Context, args []any) ([]*User, error)     `dubbo:"echoUsers"`
+	Color    func(ctx context.Context, args []any) (*Color, error)      `dubbo:"echoColor"`
+	Any      func(ctx context.Context, args []any) (any, error)         `dubbo:"echoAny"`
+	Both     func(ctx context.Context, args []any) (string, error)      `dubbo:"both"`
+	Blob     func(ctx context.Context, args []any) ([]byte, error)      `dubbo:"blob"`
+	NilUser  func(ctx context.Context, args []any) (*User, error)       `dubbo:"nilUser"`
+	Describe func(ctx context.Context, args []any) (string, error)      `dubbo:"describe"`
+	Attached func(ctx context.Context, args []any) (string, error)      `dubbo:"attached"`
+	Wait     func(ctx context.Context, args []any) (int32, error)       `dubbo:"wait"`
+	Fail     func(ctx context.Context, args []any) (string, error)      `dubbo:"fail"`
+	Absent   func(ctx context.Context, args []any) (string, error)      `dubbo:"absent"`
+	Maybe    func(ctx context.Context, args []any) (any, error)         `dubbo:"maybe"`
+	Nothing  func(ctx context.Context, args []any) (any, error)         `dubbo:"nothing"`
+	Open     func(ctx context.Context, args []any) (any, error)         `dubbo:"open"`
+	Echo     func(ctx context.Context, args []any) (any, error)         // which dubbo-go calls $echo
 
 	Invoke func(ctx context.Context, method string, types []string, args []hessian.Object) (any, error) `dubbo:"$invoke"`
 }
@@ -117,7 +119,7 @@ func dial(asked request) *Stub {
 	}
 	options := []client.ReferenceOption{
 		client.WithURL("dubbo://" + asked.Address), client.WithProtocolDubbo(), client.WithVersion(asked.Version),
-		client.WithSerialization(constant.Hessian2Serialization), client.WithRequestTimeout(10 * time.Second),
+		client.WithSerialization(constant.Hessian2Serialization),
 		client.WithGroup(asked.Group), client.WithClusterFailFast(), client.WithFilter("capture"),
 	}
 	if asked.Generic {
@@ -132,7 +134,7 @@ func dial(asked request) *Stub {
 }
 
 func consume() {
-	cli, err := client.NewClient()
+	cli, err := client.NewClient(client.WithClientRequestTimeout(10 * time.Second))
 	if err != nil {
 		panic(err)
 	}
@@ -155,6 +157,7 @@ func consume() {
 func attempt(asked request, to *replied) (value any, err error) {
 	defer func() {
 		if why := recover(); why != nil {
+			debug.PrintStack()
 			err = fmt.Errorf("panic: %v", why)
 		}
 	}()
@@ -177,17 +180,19 @@ func perform(ctx context.Context, stub *Stub, asked request) (any, error) {
 		return fmt.Sprintf("%v", got), err
 	case "nils":
 		return call(ctx, stub, "Both", "a", nil, nil)
-	case "typed nil": // a nil pointer has a type
-		return call(ctx, stub, "User", (*User)(nil))
+	case "box": // a pointer is Java's Integer, nil or not
+		number := int32(asked.Count)
+		got, err := call(ctx, stub, "Maybe", &number)
+		if err != nil || got != number {
+			return got, err
+		}
+		return call(ctx, stub, "Maybe", (*int32)(nil))
 	case "text": // a method of one string
 		return call(ctx, stub, asked.Method, asked.Text)
 	case "number":
 		return call(ctx, stub, asked.Method, int32(asked.Count))
 	case "none":
-		if asked.Method == "Open" {
-			return nil, stub.Open(ctx)
-		}
-		return nil, stub.Nothing(ctx)
+		return call(ctx, stub, asked.Method)
 	case "describe":
 		return call(ctx, stub, "Describe", user())
 	case "unset": // a nil pointer as the answer
@@ -219,7 +224,7 @@ func perform(ctx context.Context, stub *Stub, asked request) (any, error) {
 	case "invoke": // one argument that is a string, a map or nil
 		var arg any = asked.Text
 		if asked.Sample == "map" {
-			arg = map[string]any{"name": "Ann", "color": "GREEN", "class": "org.rpcore.rig.GoUser"}
+			arg = map[string]any{"name": "Ann", "age": int32(41), "class": "org.rpcore.rig.GoUser"}
 		}
 		got, err := stub.Invoke(ctx, asked.Method, asked.Types, []hessian.Object{arg})
 		return plain(got), err
@@ -242,9 +247,17 @@ func same(sent, got any) bool {
 	return reflect.DeepEqual(local(sent), local(got))
 }
 
-// Times are compared as moments: DeepEqual compares zones too.
+// What sent and got differ in, though equal: DeepEqual compares the zones of times, and dubbo-go changes some types.
 func local(v any) any {
 	switch v := v.(type) {
+	case Color:
+		return &v
+	case map[string]int32: // what any map is when it comes back
+		all := map[any]any{}
+		for k, each := range v {
+			all[k] = each
+		}
+		return all
 	case *User:
 		if v == nil {
 			return v

@@ -6,12 +6,10 @@ package main
 import (
 	"bufio"
 	"encoding/json"
-	"fmt"
 	"net"
 	"os"
 	"sync"
 	"syscall"
-	"time"
 
 	"dubbo.apache.org/dubbo-go/v3/remoting/getty"
 
@@ -19,15 +17,20 @@ import (
 	_ "dubbo.apache.org/dubbo-go/v3/cluster/loadbalance/random"
 	_ "dubbo.apache.org/dubbo-go/v3/filter/echo"
 	_ "dubbo.apache.org/dubbo-go/v3/filter/generic"
+	_ "dubbo.apache.org/dubbo-go/v3/filter/graceful_shutdown"
 	_ "dubbo.apache.org/dubbo-go/v3/logger/core/zap"
 	_ "dubbo.apache.org/dubbo-go/v3/protocol/dubbo"
 	_ "dubbo.apache.org/dubbo-go/v3/proxy/proxy_factory"
 
+	transport "github.com/apache/dubbo-getty"
 	gost "github.com/dubbogo/gost/log/logger"
 )
 
 // How often a connection is checked and a heartbeat sent; 60 s and 30 s in production.
 const heartbeat = "300ms"
+
+// Bytes of a message; dubbo-go's own limit is 1,024,000.
+const payload = 8 << 20
 
 // Lines go to the standard output as it was; what dubbo-go logs there goes to the standard error.
 var lines = struct {
@@ -55,11 +58,16 @@ func main() {
 		panic(err)
 	}
 	gost.SetLoggerLevel("warn")
+	if err := transport.SetLoggerLevel(transport.LoggerLevelWarn); err != nil {
+		panic(err)
+	}
 	client := getty.GetDefaultClientConfig()
 	client.HeartbeatPeriod = heartbeat
+	client.GettySessionParam.MaxMsgLen = payload
 	getty.SetClientConf(*client)
 	server := getty.GetDefaultServerConfig()
 	server.HeartbeatPeriod = heartbeat
+	server.GettySessionParam.MaxMsgLen = payload
 	getty.SetServerConfig(*server)
 
 	switch os.Args[1] {
@@ -85,6 +93,7 @@ func requests(handle func(request)) {
 	}
 }
 
+// A port that is free now: dubbo-go takes a number and does not say what it made of 0.
 func freePort() int {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -92,16 +101,4 @@ func freePort() int {
 	}
 	defer listener.Close()
 	return listener.Addr().(*net.TCPAddr).Port
-}
-
-func listening(port int) {
-	address := fmt.Sprintf("127.0.0.1:%d", port)
-	for range 500 {
-		if conn, err := net.Dial("tcp", address); err == nil {
-			conn.Close()
-			return
-		}
-		time.Sleep(10 * time.Millisecond)
-	}
-	panic("nobody listens at " + address)
 }

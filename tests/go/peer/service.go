@@ -12,7 +12,7 @@ const version = "1.0.0"
 
 // User is registered on both sides.
 type User struct {
-	ID     int64
+	Id     int64
 	Name   string
 	Age    int32
 	Score  float64
@@ -74,8 +74,8 @@ var born = time.Date(2023, 11, 14, 22, 13, 20, 123000000, time.UTC)
 
 func user() *User {
 	return &User{
-		ID: 1 << 40, Name: "Ann é中😀", Age: 41, Score: 2.5, Active: true, Born: born,
-		Tags: []string{"a", ""}, Color: Green, Friend: &User{ID: 2, Name: "Bob", Born: born, Tags: []string{}},
+		Id: 1 << 40, Name: "Ann é中😀", Age: 41, Score: 2.5, Active: true, Born: born,
+		Tags: []string{"a", ""}, Color: Green, Friend: &User{Id: 2, Name: "Bob", Born: born, Tags: []string{}},
 	}
 }
 
@@ -107,6 +107,6 @@ var samples = map[string]any{
 	"Map":      map[any]any{"a": int32(1), "b": "c", int32(3): nil},
 	"Counts":   map[string]int32{"a": 1, "b": -2},
 	"User":     user(),
-	"Users":    []*User{user(), {ID: 3, Name: "Cid", Born: born, Tags: []string{"x"}}},
+	"Users":    []*User{user(), {Id: 3, Name: "Cid", Born: born, Tags: []string{"x"}}},
 	"Color":    Green,
 }
