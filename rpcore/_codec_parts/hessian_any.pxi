@@ -30,7 +30,7 @@ cdef int encode_hessian_any(HessianWriter h, object value) except -1:
     if PyList_CheckExact(value):
         return encode_hessian_list(h, value, value, None)
     if PyBytes_CheckExact(value):
-        return put_hessian_bytes(h.w, PyBytes_AS_STRING(value), PyBytes_GET_SIZE(value))
+        return put_hessian_bytes(h.w, PyBytes_AS_STRING(value), PyBytes_GET_SIZE(value), value)
     return encode_hessian_other(h, value)
 
 
