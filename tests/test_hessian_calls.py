@@ -903,7 +903,7 @@ def test_without_a_hessian_prefix_a_foreign_peer_cannot_be_called() -> None:
         service="demo.Greeter",
         method="sayHello",
         prefix=request_prefix(GREETER, "sayHello"),
-        args=estate.greeter("say_hello").args if False else interface_spec(Greeter).resolve()[0].args,
+        args=interface_spec(Greeter).resolve()[0].args,
         result=interface_spec(Greeter).resolve()[0].result,
     )
     made = estate.greeter("say_hello")
