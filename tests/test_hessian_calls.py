@@ -14,6 +14,8 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 import rpcore
 from harness import EVENT, HESSIAN2, KEY, MSGPACK, REQUEST, TWOWAY, Wire, feed, frame, reply, split
