@@ -256,29 +256,15 @@ def test_nil_has_no_type(go: Go, run: Run) -> None:
     run(main())
 
 
-def test_nothing_is_nil_in_go(go: Go, run: Run) -> None:
-    async def main() -> None:
-        async with serving(go) as (consumer, _, address):
-            assert await consumer.ask("none", address, method="Nothing") is None
-            assert await consumer.ask("unset", address) is True
-
-    run(main())
-
-
-def test_a_record_of_go_is_ours(go: Go, run: Run) -> None:
-    async def main() -> None:
-        async with serving(go) as (consumer, _, address):
-            assert await consumer.ask("describe", address) == "Ann é中😀 GREEN"
-
-    run(main())
-
-
-def test_go_echoes_through_us(go: Go, run: Run) -> None:
+def test_go_reads_what_we_answer(go: Go, run: Run) -> None:
     async def main() -> None:
         async with serving(go) as (consumer, served, address):
+            assert await consumer.ask("none", address, method="Nothing") is None
+            assert await consumer.ask("unset", address) is True
+            assert await consumer.ask("describe", address) == "Ann é中😀 GREEN"
             assert await consumer.ask("text", address, method="Echo", text="é中") == "é中"
             assert await consumer.ask("nil", address, method="Echo") == "<nil>"
-            assert served.got == []
+            assert served.got == [], "$echo reaches no service"
 
     run(main())
 
@@ -295,23 +281,22 @@ def test_attachments_of_go(go: Go, run: Run) -> None:
     run(main())
 
 
-@pytest.mark.parametrize(
-    ("how", "cls", "message"),
-    [
-        ("own", "org.rpcore.rig.GoNotFound", "no such user"),
-        ("java", "java.lang.IllegalArgumentException", "bad é中"),
-        ("soup", "java.lang.RuntimeException", "LookupError: no soup"),
-        ("unknown", "", "throw  : odd"),
-    ],
-)
-def test_our_exceptions_in_go(go: Go, run: Run, how: str, cls: str, message: str) -> None:
+def test_our_exceptions_in_go(go: Go, run: Run) -> None:
+    """What dubbo-go has no class for loses its name."""
+
     async def main() -> None:
         async with serving(go) as (consumer, _, address):
-            with pytest.raises(GoError) as caught:
-                await consumer.ask("text", address, method="Fail", text=how)
-            assert (caught.value.cls, caught.value.message) == (cls, message)
-            if how == "own":
-                assert (caught.value.type, caught.value.told["wanted"]) == ("*main.NotFound", 7)
+            for how, cls, message in (
+                ("own", "org.rpcore.rig.GoNotFound", "no such user"),
+                ("java", "java.lang.IllegalArgumentException", "bad é中"),
+                ("soup", "java.lang.RuntimeException", "LookupError: no soup"),
+                ("unknown", "", "throw  : odd"),
+            ):
+                with pytest.raises(GoError) as caught:
+                    await consumer.ask("text", address, method="Fail", text=how)
+                assert (caught.value.cls, caught.value.message) == (cls, message)
+                if how == "own":
+                    assert (caught.value.type, caught.value.told["wanted"]) == ("*main.NotFound", 7)
 
     run(main())
 
@@ -364,8 +349,8 @@ def test_heartbeats_of_a_consumer_in_go(go: Go, run: Run) -> None:
             assert await consumer.ask("text", cable.address, method="String", text="x") == "x"
             opened = 2  # connections of a consumer here
             await until(lambda: cable.accepted == opened)
-            await until(lambda: len(events(cable, outgoing=True)) >= 5 * opened, 20)
-            await until(lambda: len(events(cable, outgoing=False)) >= 5 * opened)
+            await until(lambda: len(events(cable, outgoing=True)) >= 3 * opened, 20)
+            await until(lambda: len(events(cable, outgoing=False)) >= 3 * opened)
             asked = {frame.id for frame in events(cable, outgoing=True)}
             answers = events(cable, outgoing=False)
             assert {(answer.flags, answer.status_code, answer.body) for answer in answers} == {
@@ -376,6 +361,30 @@ def test_heartbeats_of_a_consumer_in_go(go: Go, run: Run) -> None:
             assert cable.accepted == opened
 
     run(main())
+
+
+def test_a_graceful_stop_lets_the_call_of_go_end(go: Go, run: Run) -> None:
+    """dubbo-go takes READONLY for a heartbeat, and answers it though it is one-way."""
+
+    async def main() -> None:
+        served = Types()
+        with go.consumer() as consumer:
+            async with serve(GoTypes, served) as server, Recorder(server.address) as cable:
+                call = asyncio.create_task(consumer.ask("number", cable.address, method="Wait", count=5))
+                await until(lambda: served.got)
+                stopping = asyncio.create_task(server.stop(5.0))
+                await until(lambda: told(cable))
+                await until(lambda: told(cable) <= {frame.id for frame in events(cable, outgoing=True)})
+                served.gate.set()
+                assert await call == 5
+                await stopping
+
+    run(main())
+
+
+def told(cable: Recorder) -> set[int]:
+    """The ids of READONLY events."""
+    return {frame.id for frame in events(cable, outgoing=False) if frame.body == b"\x01R"}
 
 
 def events(cable: Recorder, *, outgoing: bool) -> list[Frame]:
@@ -397,24 +406,16 @@ def test_values_of_ours_come_back_from_go(go: Go, run: Run) -> None:
     run(main())
 
 
-@pytest.mark.parametrize(
-    ("sent", "got"),
-    [
-        (5, 5),
-        (Long(5), Long(5)),
-        ([1, "a"], [1, "a"]),
-        (TypedList("[string", ["a", "b"]), TypedList("[string", ["a", "b"])),
-        (BORN, BORN),
-        (user(), user()),
-        ({"a": [{"b": 1.5}]}, {"a": [{"b": 1.5}]}),
-    ],
-)
-def test_values_without_a_declared_type(go: Go, run: Run, sent: Any, got: Any) -> None:
+def test_values_without_a_declared_type(go: Go, run: Run) -> None:
     async def main() -> None:
         async with calling(go.provider.address) as stub:
-            back = await stub.echo_any(sent)
-            assert back == got
-            assert type(back) is type(got)
+            for value in (
+                *(5, Long(5), 1 << 40, "é", True, 0.5, b"x", BORN, user()),
+                *([1, "a"], TypedList("[string", ["a", "b"]), {"a": [{"b": 1.5}]}),
+            ):
+                back = await stub.echo_any(value)
+                assert back == value
+                assert type(back) is type(value)
 
     run(main())
 
@@ -457,32 +458,22 @@ def test_attachments_for_go(go: Go, run: Run) -> None:
     run(main())
 
 
-@pytest.mark.parametrize(
-    ("how", "type", "message"),
-    [
-        ("error", "java.lang.Throwable", "plain error"),
-        ("java", "java.lang.IllegalArgumentException", "bad é中"),
-        ("panic", "java.lang.Throwable", "boom"),
-    ],
-)
-def test_exceptions_of_go(go: Go, run: Run, how: str, type: str, message: str) -> None:
+def test_exceptions_of_go(go: Go, run: Run) -> None:
     async def main() -> None:
         async with calling(go.provider.address) as stub:
-            with pytest.raises(errors.RemoteError) as caught:
-                await stub.fail(how)
-            assert (caught.value.type, caught.value.remote_message) == (type, message)
-            assert caught.value.retry is errors.Retry.NEVER
-            assert await stub.fail("not") == "not"
-
-    run(main())
-
-
-def test_a_declared_exception_of_go(go: Go, run: Run) -> None:
-    async def main() -> None:
-        async with calling(go.provider.address) as stub:
-            with pytest.raises(NotFound, match="no such user") as caught:
+            for how, type, message in (
+                ("error", "java.lang.Throwable", "plain error"),
+                ("java", "java.lang.IllegalArgumentException", "bad é中"),
+                ("panic", "java.lang.Throwable", "boom"),
+            ):
+                with pytest.raises(errors.RemoteError) as caught:
+                    await stub.fail(how)
+                assert (caught.value.type, caught.value.remote_message) == (type, message)
+                assert caught.value.retry is errors.Retry.NEVER
+            with pytest.raises(NotFound, match="no such user") as declared:
                 await stub.fail("own")
-            assert caught.value.wanted == 7
+            assert declared.value.wanted == 7
+            assert await stub.fail("not") == "not"
 
     run(main())
 
@@ -562,11 +553,11 @@ def test_heartbeats_with_a_provider_in_go(go: Go, run: Run) -> None:
     async def main() -> None:
         async with Recorder(go.provider.address) as cable, calling(cable.address, heartbeat=0.2) as stub:
             await stub.nothing()
-            await until(lambda: len([f for f in events(cable, outgoing=False) if f.flags & REQUEST]) >= 5, 20)
+            await until(lambda: len([f for f in events(cable, outgoing=False) if f.flags & REQUEST]) >= 3, 20)
             await until(lambda: len([f for f in events(cable, outgoing=True) if f.flags & REQUEST]) >= 2, 20)
             asked = {f.id for f in events(cable, outgoing=False) if f.flags & REQUEST}
             answered = {f.id for f in events(cable, outgoing=True) if not f.flags & REQUEST}
-            assert len(answered) >= 4
+            assert len(answered) >= 2
             assert answered <= asked
             await stub.nothing()
             assert cable.accepted == 1
