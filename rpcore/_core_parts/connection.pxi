@@ -412,7 +412,7 @@ cdef class Connection:
     def _refuse_request(self, unsigned long long id, int serialization, Entry entry, error):
         status, code = status_of(error)
         text = str(error)
-        if code == "arguments":
+        if code == "arguments" and not isinstance(error, errors.InvalidArguments):
             text = f"{entry.service}.{entry.method}: {text}" if entry is not None else f"unreadable request: {text}"
         self.send_status(id, serialization, status, code, text)
 

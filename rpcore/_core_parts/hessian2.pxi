@@ -209,7 +209,7 @@ cdef long long read_attachments(Connection connection, Request request, HessianR
         request.received_map = connection.tail_received
         return connection.tail_timeout
     try:
-        found = hessian_read_map(h)
+        found = dict(hessian_read_map(h))       # a typed map, too
     except errors.DecodeError as error:
         error.path = f"attachments{'.' if error.path else ''}{error.path}"
         raise
