@@ -29,6 +29,7 @@ from rpcore.options import CallOptions, Layer, published, resolve
 from rpcore.service import InterfaceSpec
 
 if TYPE_CHECKING:
+    from rpcore.definition import ServiceDefinition
     from rpcore.report import ServiceReport
 
 ARITY_OF_GENERIC = 64
@@ -49,6 +50,7 @@ class Referral:
         attachments: sent with every call.
         forward: keys of the attachments of a call being served that go on with calls made for it; ``"*"``: all
             of the user's.
+        definition: what a Java provider published of the service, as ``refer`` was given it.
     """
 
     def __init__(
@@ -61,8 +63,10 @@ class Referral:
         urls: tuple[Instance, ...] = (),
         attachments: Mapping[str, Any] | None = None,
         forward: frozenset[str] | None = None,
+        definition: ServiceDefinition | None = None,
     ) -> None:
         self.key = key
+        self.definition = definition
         self.forward = forward
         self.spec = spec
         self.layer = layer

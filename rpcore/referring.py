@@ -15,7 +15,7 @@ from rpcore.service import InterfaceSpec, interface_spec
 from rpcore.transport import parse_address
 
 if TYPE_CHECKING:
-    from rpcore.definition import Source
+    from rpcore.definition import ServiceDefinition, Source
 
 
 class Refers(Protocol):
@@ -59,20 +59,18 @@ def new_referral(
         if spec.blocking is not blocking:
             raise errors.ConfigurationError(_wrong_kind(spec))
         spec.resolve()
-        if definition is not None:
-            from rpcore.conformance import require_defined  # loaded where Java's definitions are used
-
-            require_defined(spec, definition)
         key = spec.key
         where = f"refer({spec.cls.__name__})"
         given = layer("refer", options, methods, place="refer", where=where, wire_names=spec.wire_names)
     key = ServiceKey(key.interface, key.group if group is None else group, key.version if version is None else version)
+    defined = None if definition is None else _defined(key, spec, definition)
     own = spec.filters if spec is not None else ()
     return Referral(
         key,
         spec,
         given,
         filters=in_order(client.filters, own, filters),
+        definition=defined,
         urls=_fixed(key, url),
         attachments={"remote.application": client.application, **(attachments or {})}
         if client.application
@@ -92,6 +90,20 @@ def forwarded(attachments: bool | Iterable[str], tag: bool) -> frozenset[str] | 
     if tag:
         keys.add("dubbo.tag")
     return frozenset(keys) or None
+
+
+def _defined(key: ServiceKey, spec: InterfaceSpec | None, given: Source) -> ServiceDefinition:
+    """The definition that ``refer`` was given, once it is sure that it is the service's."""
+    # Loaded where Java's definitions are used: among Python peers there are none.
+    from rpcore.conformance import require_defined
+    from rpcore.definition import definition_of
+
+    definition = definition_of(given)
+    if spec is not None:
+        require_defined(spec, definition)
+    elif definition.interface != key.interface:
+        raise errors.ConfigurationError(f"refer({key}): the definition is of {definition.interface}")
+    return definition
 
 
 def _wrong_kind(spec: InterfaceSpec) -> str:

@@ -188,6 +188,13 @@ def test_views_files_and_check(tmp_path: Path) -> None:
         client.refer(WrongView, definition=str(path))
 
 
+def test_the_definition_of_a_generic_service_is_its_own() -> None:
+    client = rpcore.Client("memory://unused")
+    with pytest.raises(ConfigurationError, match=r"refer\(org.demo.Other\): the definition is of org.demo.UserService"):
+        client.refer("org.demo.Other", definition=DEFINITION)
+    client.refer("g/org.demo.UserService:2.0.0", definition=DEFINITION)
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [

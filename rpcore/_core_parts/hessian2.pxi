@@ -376,7 +376,11 @@ cdef str read_hessian_text(Reader r):
     cdef const unsigned char* start = r.p
     h.start(r, None)
     try:
-        return hessian_read_str(h) or ""
+        text = hessian_read_str(h) or ""
+        # Envoy puts a kind before the text of its own errors, as if it were a reply.
+        if r.p != r.end and r.p - start == 1 and 0x90 <= start[0] <= 0x95:
+            text = hessian_read_str(h) or ""
+        return text
     except errors.DecodeError:
         r.p = start
         data = PyBytes_FromStringAndSize(<const char*>start, min(r.end - start, 256))
