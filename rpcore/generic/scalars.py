@@ -13,6 +13,19 @@ from typing import Any
 
 from rpcore._codec import GenericObject
 
+class JsonFloat(float):
+    """A number of a JSON text, which keeps its digits for a Decimal."""
+
+    __slots__ = ("digits",)
+
+    digits: str
+
+    def __new__(cls, digits: str) -> JsonFloat:
+        made = super().__new__(cls, digits)
+        made.digits = digits
+        return made
+
+
 Realize = Callable[[Any], Any]
 """From what arrived to a value of the declared type; ValueError or TypeError when it is none."""
 
@@ -225,7 +238,9 @@ def decimal(value: Any) -> Any:
     if isinstance(value, bool) or not isinstance(value, int | float | str):
         raise refuse("Decimal", value)
     try:
-        return Decimal(repr(float(value)) if isinstance(value, float) else value)
+        if isinstance(value, float):
+            return Decimal(value.digits if isinstance(value, JsonFloat) else repr(float(value)))
+        return Decimal(value)
     except InvalidOperation:
         raise refuse("Decimal", value) from None
 
