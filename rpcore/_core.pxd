@@ -94,7 +94,7 @@ cdef class Entry:
     cdef readonly bint builtin           # Dubbo's own method ($invoke): its rpcore errors are statuses
     cdef readonly object service
     cdef readonly str method
-    cdef object handler
+    cdef readonly object handler
     cdef ArgsPlan args
     cdef Plan result
     cdef readonly tuple errors

@@ -265,7 +265,10 @@ class RemoteError(RpcError):
         """
         name, message = exception.class_name, exception.message
         fields = dict(exception.fields)
+        traceback = "\n".join(_java_traceback(exception)) if exception.frames else None
         if name in _GENERIC_EXCEPTIONS and fields.get("exceptionClass"):
+            # The trace of what it wraps is its text; its own is the framework's.
+            traceback = message if "\n" in str(message or "") else None
             name = str(fields.pop("exceptionClass"))
             message = fields.pop("exceptionMessage", None)
         text = "" if message is None else str(message)
@@ -274,7 +277,7 @@ class RemoteError(RpcError):
             f"{name}: {first}" if first else name,
             type=name,
             remote_message=text,
-            traceback="\n".join(_java_traceback(exception)) if exception.frames else None,
+            traceback=traceback,
             fields=fields,
             **call,
         )

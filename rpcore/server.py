@@ -77,8 +77,8 @@ class Server:
         heartbeat: a connection without a byte for three times this many seconds is closed.
         limits: sizes accepted in frames, see ``rpcore.Limits``.
         send_traceback: whether callers see the traceback of exceptions that are not declared.
-        old_generic_exception: whether generic callers get exceptions as ``com.alibaba.dubbo.rpc.service.GenericException``,
-            for consumers of Dubbo before 2.7, instead of ``org.apache.dubbo.rpc.service.GenericException``.
+        old_generic_exception: whether generic callers get exceptions in Dubbo's class from before 2.7,
+            ``com.alibaba.dubbo.rpc.service.GenericException``, instead of the one in ``org.apache.dubbo``.
         grace: seconds ``stop`` waits for running calls before it cancels them.
 
     Raises:
@@ -284,7 +284,7 @@ class Server:
             export.key,
             list(zip(export.spec.resolve(), export.entries, strict=True)),
             naming=export.spec.naming,
-            throwable=self._dispatch.throwable,
+            dispatch=self._dispatch,
             exception=OLD_GENERIC_EXCEPTION if self._old_generic_exception else GENERIC_EXCEPTION,
         )
         payload = max(entry.payload for entry in export.entries)

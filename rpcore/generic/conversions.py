@@ -82,7 +82,7 @@ class Conversions:
         """
         for cls in mentioned(hint):
             self.names.setdefault(cls.__name__, cls)
-        marker = BY_DESCRIPTOR.get(descriptor_of(hint))
+        marker = BY_DESCRIPTOR.get(descriptor_of(hint) or "")
         hint = plain(hint)
         if marker is not None and hint in (int, float, str):
             return _SCALARS[marker]

@@ -13,6 +13,7 @@ from typing import Any
 
 from rpcore._codec import GenericObject
 
+
 class JsonFloat(float):
     """A number of a JSON text, which keeps its digits for a Decimal."""
 

@@ -13,14 +13,22 @@ from typing import TYPE_CHECKING, Any
 from rpcore import errors
 from rpcore._codec import ANY, REQUIRED, ArgsPlan
 from rpcore._core import Entry, Gauge, Request, current_scope
-from rpcore.dispatch import hessian_prefix, no_overload, overload, request_prefix, split_descriptor
+from rpcore.dispatch import (
+    JAVA_NAMES,
+    Dispatch,
+    hessian_prefix,
+    no_overload,
+    overload,
+    request_prefix,
+    split_descriptor,
+)
 from rpcore.generic.names import descriptor_of
 from rpcore.model import ServiceKey
 from rpcore.service import ResolvedMethod
 
 if TYPE_CHECKING:
-    from rpcore.generic.conversions import Conversion
     from rpcore.generic.modes import Mode
+    from rpcore.generic.nodes import Conversion
     from rpcore.javatypes import JavaException
 
 METHODS = ("$invoke", "$invokeAsync")
@@ -50,7 +58,7 @@ class Invoke:
         key: of the service.
         methods: what it declares, each with the entry that serves it.
         naming: the convention of its interface.
-        throwable: what Java gets for an exception that is not declared (``Dispatch.throwable``).
+        dispatch: of the server; knows what callers may see of a traceback.
         exception: the Java class in which exceptions go to generic callers.
     """
 
@@ -60,7 +68,7 @@ class Invoke:
         methods: Sequence[tuple[ResolvedMethod, Entry]],
         *,
         naming: str = "",
-        throwable: Callable[[BaseException], JavaException],
+        dispatch: Dispatch,
         exception: str = GENERIC_EXCEPTION,
     ) -> None:
         self.key = key
@@ -69,7 +77,7 @@ class Invoke:
         for _, entry in methods:
             self._named.setdefault(entry.method, []).append(entry)
         self._naming = naming
-        self._throwable = throwable
+        self._dispatch = dispatch
         self._exception = exception
         self._compiled: dict[str, tuple[tuple[Conversion, ...], Conversion]] = {}
 
@@ -163,7 +171,9 @@ class Invoke:
             found = overload(named, split_descriptor(descriptor))
         if not found:
             if types is None:
-                raise errors.InvalidArguments(f"{self.key.interface}.{name}: takes not {count} arguments but {_counts(named)}")
+                raise errors.InvalidArguments(
+                    f"{self.key.interface}.{name}: takes not {count} arguments but {_counts(named)}"
+                )
             raise errors.InvalidArguments(no_overload(self.key.interface, str(name), descriptor, named))
         return found[0]
 
@@ -203,18 +213,32 @@ class Invoke:
         """The exception as generic callers get it: they need no class of the service's."""
         from rpcore.javatypes import JavaException
 
-        inner = None
+        if isinstance(error, JavaException):
+            if error.class_name in (GENERIC_EXCEPTION, OLD_GENERIC_EXCEPTION):
+                return error
+            name, message = error.class_name, error.message
+        else:
+            name, message = self._name_of(entry, error), _text_of(error)
+        # As Java does: the whole trace is the text, if callers may see it.
+        text = self._dispatch.traceback(error) or (f"{name}: {message}" if message else name)
+        return JavaException(self._exception, text, exceptionClass=name, exceptionMessage=message)
+
+    def _name_of(self, entry: Entry, error: BaseException) -> str:
+        """The class that the caller is told: Java's where there is one."""
         for plan in entry.errors:
-            if isinstance(error, plan.cls) and plan.named:
-                inner = JavaException(plan.wire_name, str(error))
-                break
-        if inner is None:
-            inner = self._throwable(error)
-        if inner.class_name in (GENERIC_EXCEPTION, OLD_GENERIC_EXCEPTION):
-            return inner
-        return JavaException(
-            self._exception, str(inner), exceptionClass=inner.class_name, exceptionMessage=inner.message
+            if isinstance(error, plan.cls):
+                return plan.wire_name
+        cls = type(error)
+        return JAVA_NAMES.get(cls) or (
+            cls.__qualname__ if cls.__module__ == "builtins" else f"{cls.__module__}.{cls.__qualname__}"
         )
+
+
+def _text_of(error: BaseException) -> str:
+    try:
+        return str(error)
+    except Exception as failure:
+        return f"<str() failed: {type(failure).__name__}>"
 
 
 def _list_of(what: str, value: object) -> Sequence[Any]:
