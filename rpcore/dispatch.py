@@ -89,9 +89,8 @@ class Dispatch:
         named = [entry for entry in of_service if entry.method == name] if bracket else []
         if named:  # a caller without the declaration, who cannot know whether there are overloads
             chosen = overload(named, split_descriptor(types))
-            if not chosen:
-                raise errors.InvalidArguments(no_overload(path, name, types, named))
-            return chosen[0]
+            if chosen:
+                return chosen[0]
         if of_service:
             raise errors.UnknownMethod(f"{key} has no method {method!r}{_near(method, _methods(of_service))}")
         raise self._no_service(key)

@@ -172,7 +172,7 @@ class Invoke:
         if not found:
             if types is None:
                 raise errors.InvalidArguments(
-                    f"{self.key.interface}.{name}: takes not {count} arguments but {_counts(named)}"
+                    f"{self.key.interface}.{name}: takes {_counts(named)} arguments, got {count}"
                 )
             raise errors.InvalidArguments(no_overload(self.key.interface, str(name), descriptor, named))
         return found[0]
