@@ -164,10 +164,7 @@ class Dispatch:
 
         if isinstance(error, JavaException):
             return error
-        try:
-            text = str(error)
-        except Exception as failure:
-            text = f"<str() failed: {type(failure).__name__}>"
+        text = text_of(error)
         name = JAVA_NAMES.get(type(error))
         if name is None:
             name = "java.lang.RuntimeException"
@@ -197,7 +194,7 @@ class Dispatch:
             request.method,
             request.peer,
             type(error).__name__,
-            error,
+            text_of(error),
             exc_info=error,
         )
 
@@ -254,6 +251,14 @@ def no_overload(path: str, method: str, descriptor: str, named: list[Entry]) -> 
     return f"{path}.{method}: called as {method}({descriptor}), declared is {known}"
 
 
+def text_of(error: BaseException) -> str:
+    """``str(error)``, whatever its class makes of that."""
+    try:
+        return str(error)
+    except Exception as failure:
+        return f"<str() failed: {type(failure).__name__}>"
+
+
 def overload(named: list[Entry], types: list[str]) -> list[Entry]:
     """Of the methods of one name those that are meant by ``types``: one for each group, or none."""
     fitting = [e for e in named if e.required <= len(types) <= e.parameters]
@@ -298,4 +303,13 @@ def _near(name: str, known: Iterable[str]) -> str:
     return f"; there is {', '.join(close)}" if close else "; nothing is served here"
 
 
-__all__ = ["Dispatch", "OtherGroup", "hessian_prefix", "no_overload", "overload", "request_prefix", "split_descriptor"]
+__all__ = [
+    "Dispatch",
+    "OtherGroup",
+    "hessian_prefix",
+    "no_overload",
+    "overload",
+    "request_prefix",
+    "split_descriptor",
+    "text_of",
+]

@@ -218,7 +218,7 @@ class Invoke:
                 return error
             name, message = error.class_name, error.message
         else:
-            name, message = self._name_of(entry, error), _text_of(error)
+            name, message = self._name_of(entry, error), text_of(error)
         # As Java does: the whole trace is the text, if callers may see it.
         text = self._dispatch.traceback(error) or (f"{name}: {message}" if message else name)
         return JavaException(self._exception, text, exceptionClass=name, exceptionMessage=message)
@@ -232,13 +232,6 @@ class Invoke:
         return JAVA_NAMES.get(cls) or (
             cls.__qualname__ if cls.__module__ == "builtins" else f"{cls.__module__}.{cls.__qualname__}"
         )
-
-
-def _text_of(error: BaseException) -> str:
-    try:
-        return str(error)
-    except Exception as failure:
-        return f"<str() failed: {type(failure).__name__}>"
 
 
 def _list_of(what: str, value: object) -> Sequence[Any]:
