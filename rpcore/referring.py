@@ -53,7 +53,12 @@ def new_referral(
     spec: InterfaceSpec | None = None
     if isinstance(interface, str):
         key = ServiceKey.parse(interface)
-        given = Layer("refer", validate(options, place="refer", where=f"refer({interface!r})"))
+        where = f"refer({interface!r})"
+        own_options = {
+            name: validate(values, place="refer", where=f"{where}: methods[{name!r}]", per_method=True)
+            for name, values in (methods or {}).items()
+        }
+        given = Layer("refer", validate(options, place="refer", where=where), own_options)
     else:
         spec = interface_spec(interface)
         if spec.blocking is not blocking:
