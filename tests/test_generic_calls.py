@@ -25,8 +25,8 @@ from rpcore.dispatch import hessian_prefix, request_prefix
 from rpcore.generic.beans import DESCRIPTOR as BEAN
 from rpcore.generic.beans import Beans
 from rpcore.generic.calling import ARGS, DESCRIPTOR
-from rpcore.generic.serving import GENERIC_EXCEPTION, OLD_GENERIC_EXCEPTION
 from rpcore.generic.conversions import generalize
+from rpcore.generic.serving import GENERIC_EXCEPTION, OLD_GENERIC_EXCEPTION
 from rpcore.javatypes import Int, Long
 from rpcore.model import Invocation
 from rpcore.reference import SERIALIZATIONS
@@ -226,9 +226,11 @@ def test_overloads(run: Run) -> None:
         async with generic() as users:
             assert await users.invoke("over", ["int"], [5]) == "int 5"
             assert await users.invoke("over", ["java.lang.String"], ["5"]) == "text 5"
-            with pytest.raises(errors.InvalidArguments, match=r"over without types may mean over\(I\) or over\(Ljava"):
+            with pytest.raises(
+                errors.InvalidArguments, match=r"name the parameter types, there is over\(I\), over\(Ljava"
+            ):
                 await users.over(5)
-            with pytest.raises(errors.InvalidArguments, match=r"over\(double\) was called, declared is over\(I\) or"):
+            with pytest.raises(errors.InvalidArguments, match=r"called as over\(D\), declared is over\(I\), over"):
                 await users.invoke("over", ["double"], [5.0])
 
     run(main())
@@ -243,15 +245,16 @@ def test_refusals(run: Run) -> None:
             assert (unknown.value.service, unknown.value.method) == ("org.demo.Users", "findUsr")
             for call, text in (
                 (users.findUser("x"), r"org\.demo\.Users:1\.0\.findUser: args\.user_id: expected int, got str 'x'$"),
-                (users.findUser(), "missing user_id"),
+                (users.findUser(), "takes 1 arguments, got 0"),
                 (users.findUser(1, 2), "takes 1 arguments, got 2"),
                 (users.findUser(None), "args.user_id: expected int, got None"),
                 (users.store({"id": 1}), "args.user: User needs 'name', which is missing"),
                 (users.add(1, 2**31), "args.right: 2147483648 does not fit the 32 bits of Int"),
-                (users.invoke("findUser", ["long", "int"], [1]), "2 types were named, but 1 arguments sent"),
             ):
                 with pytest.raises(errors.InvalidArguments, match=text):
                     await call
+            with pytest.raises(errors.ConfigurationError, match=r"2 types \(long, int\) for 1 arguments"):
+                await users.invoke("findUser", ["long", "int"], [1])
             with pytest.raises(errors.EncodeError, match=r"args\[0\]\['x'\]: cannot send a value of type object"):
                 await users.anything({"x": object()})
             with pytest.raises(errors.InvalidResult, match="result: expected int, got str 'text'"):
@@ -414,12 +417,11 @@ def test_beans(run: Run) -> None:
 @pytest.mark.parametrize(
     ("mode", "argument", "text"),
     [
-        ("nativejava", b"", "generic=nativejava is never accepted by rpcore; spoken are true, raw.return, gson, bean"),
-        ("protobuf-json", "{}", "generic=protobuf-json is never accepted"),
-        ("nonsense", 1, "generic=nonsense is unknown"),
-        ("gson", 1, "args.user_id: generic=gson takes JSON text, got int"),
-        ("gson", "{", "args.user_id: no valid JSON"),
-        ("bean", 1, "args.user_id: generic=bean takes JavaBeanDescriptors, got int"),
+        ("nativejava", b"", "generic=nativejava: objects in Java's own serialization are not read here; there is true"),
+        ("protobuf-json", "{}", "generic=protobuf-json: protobuf messages are not served here"),
+        ("nonsense", 1, "generic=nonsense: no such form"),
+        ("gson", 1, "args.user_id: expected JSON as text, got int"),
+        ("gson", "{", "args.user_id: Expecting property name"),
         (
             "bean",
             GenericObject(BEAN, {"className": "x", "type": 9, "properties": None}),
@@ -473,13 +475,11 @@ def test_a_definition_gives_the_types(run: Run) -> None:
         async with generic(definition=DEFINITION) as users:
             assert await users.findUser(1) == AL
             assert {"findUser", "over", "invoke"} <= set(dir(users))
-            with pytest.raises(AttributeError, match=r"org\.demo\.Users has no method 'findUsr'.*'findUser'"):
-                _ = users.findUsr
-            with pytest.raises(errors.ConfigurationError, match=r"findUsr: not in the definition"):
+            with pytest.raises(errors.ConfigurationError, match=r"findUsr: no such method; there is findUser"):
                 await users.invoke("findUsr", None, [1])
-            with pytest.raises(errors.ConfigurationError, match=r"2 arguments were given, the definition has findUser"):
+            with pytest.raises(errors.ConfigurationError, match=r"called with 2 arguments, there is findUser\(long\)"):
                 await users.findUser(1, 2)
-            with pytest.raises(errors.ConfigurationError, match=r"over\(int\) and over\(String\); say which by invoke"):
+            with pytest.raises(errors.ConfigurationError, match=r"several methods take 1 arguments: over\(int\), over"):
                 await users.over(1)
             assert await users.invoke("over", ["int"], [1]) == "int 1"
 
@@ -493,8 +493,6 @@ def test_what_it_looks_like(run: Run) -> None:
             assert asyncio.iscoroutinefunction(users.findUser)
             with pytest.raises(AttributeError, match="'GenericService' object has no attribute '_repr_html_'"):
                 _ = users._repr_html_
-        async with generic(generic="bean") as users:
-            assert repr(users).endswith(" generic=bean>")
 
     run(main())
 
