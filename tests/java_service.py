@@ -351,6 +351,7 @@ class Service:
     async def attachments(self, reply: dict[str, str]) -> dict[str, str]:
         context = rpcore.context()
         seen = {key: str(value) for key, value in context.received_attachments.items()}
+        seen["(serialization)"] = str(context.serialization)
         if context.remaining is not None:
             seen["(remaining)"] = f"{context.remaining:.3f}"
         context.reply_attachments.update(reply)
@@ -415,7 +416,7 @@ def provide() -> None:
     """The program: serve until killed, or stopped by a signal."""
 
     async def main() -> None:
-        server = rpcore.Server(host="127.0.0.1", port=0, register=False)
+        server = rpcore.Server(host="0.0.0.0", port=0, register=False)
         server.export(AllTypes, Service("/"))
         async with server:
             print(f"ready {server.address}", flush=True)
