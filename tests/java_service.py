@@ -354,7 +354,7 @@ class Service:
         seen["(serialization)"] = str(context.serialization)
         if context.remaining is not None:
             seen["(remaining)"] = f"{context.remaining:.3f}"
-        context.reply_attachments.update(reply)
+        context.reply_attachments = reply or None
         return seen
 
     async def relay(self, url: str) -> dict[str, str]:
@@ -405,7 +405,7 @@ def failure(kind: str) -> Exception:
         case "long-message":
             return RuntimeError("中" * 100000)
         case "unlisted":
-            return JavaException(f"{RIG}.UnlistedException", "on no list", code=Int(42))
+            return JavaException(f"{RIG}.UnlistedException", "on no list", number=Int(42))
         case "io":
             return JavaException("java.io.IOException", "disk")
         case _:

@@ -196,7 +196,7 @@ FASTJSON2 = 23
         (bytes.fromhex("00000006 7c 04") + "中文".encode("utf-16-le"), "中文"),
         (bytes.fromhex("00000006 7d 04") + "中文".encode("utf-16-be"), "中文"),
         (bytes.fromhex("00000001 af"), ""),
-        (b"", ""),
+        (b"", "unreadable text b''"),
         (bytes.fromhex("00000001 79"), r"unreadable text b'\x00\x00\x00\x01y'"),
         (bytes.fromhex("00000002 9101"), r"unreadable text b'\x00\x00\x00\x02\x91\x01'"),
     ],

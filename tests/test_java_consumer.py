@@ -1,7 +1,7 @@
 """Dubbo Java calls rpcore: every type, every kind of exception, every way in which a call can go.
 
-The consumer is one JVM for each version of Dubbo, told what to call in lines of JSON (Consumer.java); the provider is an
-rpcore server in this process. Java compares what comes back with what it sent, our service what arrives with its own
+The consumer is one JVM for each version of Dubbo, told what to call in lines of JSON (Consumer.java); the provider is
+an rpcore server in this process. Java compares what comes back with what it sent, our service what arrives with its own
 sample of that name.
 """
 
@@ -332,6 +332,7 @@ def test_requests_and_replies_over_the_limit(java: Java, run: Run, caplog: pytes
             assert await caller.call("who") == "/"
         async with called(java) as caller:
             assert await caller.call("blob", 7 << 20) == 7 << 20
+        async with called(java) as caller:  # again: the limit of a connection is that of the reference that made it
             error = await caller.fails("blob", 200_000, payload=100_000)
             assert "Data length too large" in str(error)
             assert await caller.call("blob", 50_000, payload=100_000) == 50_000
@@ -351,7 +352,7 @@ def test_a_server_that_stops_ends_what_it_has_begun(java: Java, run: Run) -> Non
             await service.started.wait()
             stopping = asyncio.create_task(caller.server.stop(5.0))
             while await caller.ask("available"):
-                await asyncio.sleep(0.01)
+                pass  # each time asking it takes a way to Java and back
             assert not begun.done()  # READONLY came first
             assert await begun == 800
             await stopping
@@ -366,11 +367,12 @@ def test_a_provider_killed_in_flight(java: Java, run: Run) -> None:
         async with Provider("java_service:provide") as provider:
             caller = Caller(java.consumer, f"127.0.0.1:{provider.address.rpartition(':')[2]}")
             assert await caller.call("who") == "/"
-            begun = [asyncio.create_task(caller.fails("sleep", 9000)) for _ in range(5)]
-            assert await caller.call("sleep", 1) == 1
+            begun = [asyncio.create_task(caller.fails("sleep", 9000, timeout=2000)) for _ in range(5)]
+            assert await caller.call("sleep", 100, timeout=2000) == 100
             provider.kill()
             for error in await asyncio.gather(*begun):
-                assert (error.cls, error.code) == ("org.apache.dubbo.rpc.RpcException", 1)
+                assert error.cls == "org.apache.dubbo.rpc.RpcException"
+                assert error.code in (1, 2)  # 3.x gives lost calls ten seconds, so their timeout may come first
             await caller.ask("forget")
 
     run(main())
@@ -386,7 +388,8 @@ def test_java_and_rpcore_call_one_port_at_the_same_time(java: Java, run: Run) ->
             while not many.done():
                 theirs, ours = await asyncio.gather(caller.call("attachments", {}), service.attachments({}))
                 seen |= {(each["remote.application"], each["(serialization)"]) for each in (theirs, ours)}
-                assert await asyncio.gather(*[service.later(f"{i}", i) for i in range(20)]) == [f"{i}" for i in range(20)]
+                texts = [str(i) for i in range(20)]
+                assert await asyncio.gather(*[service.later(text, 5) for text in texts]) == texts
                 with pytest.raises(NotFound):
                     await service.fail("declared")
             assert await many == {"right": 200, "failure": None}
