@@ -10,9 +10,12 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime, time, timedelta
+from decimal import Decimal
 from enum import Enum
 from typing import Any, NoReturn, Protocol
+from uuid import UUID
+from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -23,7 +26,21 @@ from live import Recorder, serve, until
 from rig_go import Go, GoConsumer, GoError, go_programs
 from rpcore import errors
 from rpcore.decode import EVENT, HELLO, HESSIAN2, OK, REQUEST, Frame
-from rpcore.types import Array, Byte, Float, GenericObject, Int, JavaException, Long, Short, TypedList
+from rpcore.types import (
+    Array,
+    BigInteger,
+    Byte,
+    Float,
+    GenericObject,
+    Instant,
+    Int,
+    JavaException,
+    Locale,
+    Long,
+    Short,
+    TypedList,
+    ZonedDateTime,
+)
 
 NAME = "org.rpcore.rig.GoTypes"
 MIB = 1 << 20
@@ -101,6 +118,7 @@ class Absent(Protocol):
 
     async def absent(self, text: str) -> str: ...
     async def echo_string(self, value: int) -> str: ...
+    async def echo_strings(self, value: list[str]) -> list[str]: ...
 
 
 BORN = datetime(2023, 11, 14, 22, 13, 20, 123000, UTC)
@@ -412,10 +430,40 @@ def test_values_without_a_declared_type(go: Go, run: Run) -> None:
             for value in (
                 *(5, Long(5), 1 << 40, "é", True, 0.5, b"x", BORN, user()),
                 *([1, "a"], TypedList("[string", ["a", "b"]), {"a": [{"b": 1.5}]}),
+                *(date(2024, 1, 2), time(3, 4, 5, 6), timedelta(seconds=90), datetime(2024, 1, 2, 3)),
+                *(Instant(2024, 1, 2, tzinfo=UTC), ZonedDateTime(2024, 1, 2, tzinfo=ZoneInfo("Europe/Berlin"))),
+                *(Decimal("1.50"), BigInteger(10**30), UUID(int=5), Locale("zh_CN"), "x" * 70000, b"y" * 70000),
             ):
                 back = await stub.echo_any(value)
                 assert back == value
                 assert type(back) is type(value)
+
+    run(main())
+
+
+def test_objects_keep_who_they_are_in_go(go: Go, run: Run) -> None:
+    async def main() -> None:
+        async with calling(go.provider.address) as stub:
+            ring = User(1, "Ann", tags=["a"], friend=User(2, "Bob", tags=["b"]))
+            assert ring.friend is not None
+            ring.friend.friend = ring
+            back = await stub.echo_user(ring)
+            assert (back.name, back.friend.name) == ("Ann", "Bob")
+            assert back.friend.friend is back
+            first, second = await stub.echo_users([back, back])
+            assert first is second
+
+    run(main())
+
+
+def test_go_has_null_for_lists_that_are_empty(go: Go, run: Run) -> None:
+    """A nil slice is written as null, and dubbo-go makes one of an empty list that has no type."""
+
+    async def main() -> None:
+        async with calling(go.provider.address) as stub:
+            assert (await stub.echo_user(User(1, "Ann", tags=TypedList("[string")))).tags == []
+            thing = GenericObject("org.rpcore.rig.GoUser", {"id": 1, "name": "Ann", "tags": []})
+            assert (await stub.echo_any(thing)).tags is None
 
     run(main())
 
@@ -487,6 +535,7 @@ def test_what_go_refuses(go: Go, run: Run) -> None:
             for failing, text in (
                 (absent.absent("x"), "cannot find method"),
                 (absent.echo_string(5), "reflect: Call using int64 as type string"),
+                (absent.echo_strings(["a"]), r"reflect: Call using \[\]interface {} as type \[\]string"),
                 (
                     client.refer(GoTypes, url=address, version="9.9").nothing(),
                     f"don't have this exporter, key: {NAME}:9.9",
