@@ -409,6 +409,38 @@ def events(cable: Recorder, *, outgoing: bool) -> list[Frame]:
     return [frame for frame in cable.frames(outgoing=outgoing) if frame.flags & EVENT]
 
 
+def test_generic_calls_of_go(go: Go, run: Run) -> None:
+    async def main() -> None:
+        async with serving(go, old_generic_exception=True) as (consumer, served, address):
+            asked = {"generic": True, "address": address}
+            known = {"types": ["org.rpcore.rig.GoUser"], "sample": "map"}
+            assert (
+                await consumer.ask("invoke", method="echoString", types=["java.lang.String"], text="é", **asked) == "é"
+            )
+            assert await consumer.ask("invoke", method="describe", **known, **asked) == "Ann RED"
+            back = await consumer.ask("invoke", method="echoUser", **known, **asked)
+            assert served.got == ["é", User(5, "Ann", 41)]
+            assert (back["class"], back["name"], back["color"]) == ("org.rpcore.rig.GoUser", "Ann", "RED")
+            with pytest.raises(GoError, match="no such user") as caught:
+                await consumer.ask("invoke", method="fail", types=["java.lang.String"], text="own", **asked)
+            assert caught.value.cls == "com.alibaba.dubbo.rpc.service.GenericException"
+            assert caught.value.told["wrapped"] == "org.rpcore.rig.GoNotFound"
+
+    run(main())
+
+
+def test_go_does_not_know_the_generic_exception_of_today(go: Go, run: Run) -> None:
+    async def main() -> None:
+        async with serving(go) as (consumer, _, address):
+            with pytest.raises(GoError, match="no such user") as caught:
+                await consumer.ask(
+                    "invoke", address, generic=True, method="fail", types=["java.lang.String"], text="own"
+                )
+            assert caught.value.cls == ""
+
+    run(main())
+
+
 # --- we call Go --------------------------------------------------------------------------------------------
 
 
@@ -544,6 +576,26 @@ def test_what_go_refuses(go: Go, run: Run) -> None:
                 with pytest.raises(errors.RemoteError, match=text) as caught:
                     await failing
                 assert caught.value.type == "java.lang.Throwable"
+
+    run(main())
+
+
+def test_generic_calls_to_go(go: Go, run: Run) -> None:
+    """dubbo-go looks at no types, and makes its exceptions no generic ones."""
+
+    async def main() -> None:
+        async with rpcore.Client("memory://unused") as client:
+            service = client.refer(NAME, url=go.provider.address, version="1.0.0", retries=0)
+            assert await service.invoke("echoString", ["java.lang.String"], ["é中"]) == "é中"
+            assert await service.echoString("é中") == "é中"
+            assert await service.describe({"name": "Ann", "class": "org.rpcore.rig.GoUser"}) == "Ann RED"
+            back = await service.echoUser({"name": "Ann", "friend": {"id": 2}})
+            assert (back["class"], back["name"], back["friend"]["id"]) == ("org.rpcore.rig.GoUser", "Ann", 2)
+            with pytest.raises(errors.RemoteError, match="no such user") as caught:
+                await service.fail("own")
+            assert caught.value.type == "org.rpcore.rig.GoNotFound"
+            with pytest.raises(errors.RemoteError, match='"absent" method is not found'):
+                await service.absent()
 
     run(main())
 
