@@ -21,11 +21,12 @@ import pytest
 
 import frames
 import rpcore
+import rpcore.sync
 from conftest import Run
 from live import Recorder, serve, until
 from rig_go import Go, GoConsumer, GoError, go_programs
 from rpcore import errors
-from rpcore.decode import EVENT, HELLO, HESSIAN2, OK, REQUEST, Frame
+from rpcore.decode import EVENT, HELLO, HESSIAN2, OK, REQUEST, SERIALIZATION, Frame
 from rpcore.types import (
     Array,
     BigInteger,
@@ -119,6 +120,14 @@ class Absent(Protocol):
     async def absent(self, text: str) -> str: ...
     async def echo_string(self, value: int) -> str: ...
     async def echo_strings(self, value: list[str]) -> list[str]: ...
+
+
+@rpcore.interface(of=GoTypes)
+class BlockingTypes(Protocol):
+    def echo_user(self, value: User) -> User: ...
+    def echo_string(self, value: str) -> str: ...
+    def nothing(self) -> None: ...
+    def fail(self, how: str) -> str: ...
 
 
 BORN = datetime(2023, 11, 14, 22, 13, 20, 123000, UTC)
@@ -334,6 +343,16 @@ def test_what_we_refuse_go(go: Go, run: Run) -> None:
                     await consumer.ask("text", address, text="x", **asked)
                 assert text in caught.value.message
             assert await consumer.ask("text", address, method="String", text="x") == "x"
+
+    run(main())
+
+
+def test_go_calls_a_group(go: Go, run: Run) -> None:
+    async def main() -> None:
+        async with serving(go, export={"group": "g"}) as (consumer, _, address):
+            assert await consumer.ask("text", address, group="g", method="String", text="x") == "x"
+            with pytest.raises(GoError, match=NAME):
+                await consumer.ask("text", address, method="String", text="x")
 
     run(main())
 
@@ -664,6 +683,37 @@ def test_heartbeats_with_a_provider_in_go(go: Go, run: Run) -> None:
             assert cable.accepted == 1
 
     run(main())
+
+
+def test_a_call_of_go_is_given_up(go: Go, run: Run) -> None:
+    """Nothing is sent that dubbo-go does not know, and its late answers are for nobody."""
+
+    async def main() -> None:
+        async with Recorder(go.provider.address) as cable, calling(cable.address) as stub:
+            cancelled = asyncio.create_task(stub.wait(1))
+            with rpcore.options(timeout=0.1), pytest.raises(errors.CallTimeout):
+                await stub.wait(2)
+            cancelled.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await cancelled
+            assert await stub.open() == 2
+            assert await stub.echo_int(3) == 3
+            assert {f.flags & SERIALIZATION for f in cable.frames(outgoing=True)} == {HESSIAN2}
+            assert {f.body for f in events(cable, outgoing=True)} == {frames.HEARTBEAT}
+            assert cable.accepted == 1
+
+    run(main())
+
+
+def test_blocking_code_calls_go(go: Go) -> None:
+    with rpcore.sync.Client("memory://unused") as client:
+        stub = client.refer(BlockingTypes, url=go.provider.address)
+        assert stub.echo_user(user()) == user()
+        assert stub.nothing() is None
+        with pytest.raises(NotFound, match="no such user"):
+            stub.fail("own")
+        text = "é" * (MIB // 2)
+        assert stub.echo_string(text) == text
 
 
 def test_a_provider_in_go_is_killed_with_calls_in_flight(go: Go, run: Run) -> None:
