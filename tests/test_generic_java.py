@@ -7,7 +7,6 @@ import contextlib
 from collections.abc import AsyncIterator, Callable, Iterator
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
-from pathlib import Path
 from typing import Any, NoReturn
 from uuid import UUID
 
@@ -19,7 +18,6 @@ from java_api import AllTypes, Color, Point
 from java_service import Service
 from live import serve
 from rig_java import Java, JavaError, java_programs
-from rpcore import errors
 from rpcore.types import GenericObject
 
 RIG = "org.rpcore.rig"
