@@ -149,9 +149,7 @@ def test_calls_by_name(run: Run) -> None:
 
 
 def test_arguments_that_are_records(run: Run) -> None:
-    expected = (
-        "User(user_id=7, name='x', color=<Color.BLUE: 2>, born=datetime.date(2020, 1, 1), balance=None, friends=[])"
-    )
+    expected = repr(User(7, "x", Color.BLUE, date(2020, 1, 1)))
     fields = {"userId": 7, "name": "x", "color": "BLUE", "born": "2020-01-01"}
 
     async def main() -> None:
@@ -192,7 +190,7 @@ def test_overloads(run: Run) -> None:
     ("method", "types", "args", "kind", "message"),
     [
         ("nope", None, [], errors.UnknownMethod, f"No such method nope in class interface {NAME}; there is findUser"),
-        ("findUser", None, [], errors.InvalidArguments, "findUser: takes 1 arguments, got 0"),
+        ("findUser", None, [], errors.InvalidArguments, "findUser: takes 1 argument, got 0"),
         ("store", None, [1, 2, 3], errors.InvalidArguments, "store: takes 1 or 2 arguments, got 3"),
         ("findUser", None, ["x"], errors.InvalidArguments, "findUser: args.user_id: expected int, got str 'x'"),
         (
@@ -200,7 +198,7 @@ def test_overloads(run: Run) -> None:
             None,
             [{"userId": 1, "friends": [{}]}],
             errors.InvalidArguments,
-            r"args.user.friends\[0\]: User needs",
+            r"friends\[0\]: User needs",
         ),
         ("findUser", ["long", "int"], [1], errors.ConfigurationError, r"2 types \(long, int\) for 1 arguments"),
         ("findUser", "long", [1], errors.ConfigurationError, "types must be a list of Java names"),
@@ -231,7 +229,7 @@ def test_what_the_method_raised(run: Run, caplog: pytest.LogCaptureFixture) -> N
             assert (raised.value.type, raised.value.remote_message) == ("KeyError", "'other'")
             assert raised.value.traceback is None
             # An rpcore error of the method's own is no refusal of ours.
-            with pytest.raises(errors.RemoteError, match="rpcore.errors.CallTimeout: of a nested call"):
+            with pytest.raises(errors.RemoteError, match=r"rpcore.errors.CallTimeout: of a nested call"):
                 await service.fail("ours")
             with pytest.raises(
                 errors.InvalidResult, match=r"UserService.wrong: result: expected int, got str 'no int'"
@@ -336,7 +334,7 @@ def test_msgpack(run: Run) -> None:
             assert await invoke_by_msgpack(service, "over", ["int"], [3]) == "int 3"
             got = await invoke_by_msgpack(service, "findUser", None, [1])
             assert (got["class"], got["color"], got["born"]) == ("com.x.User", "RED", "1815-12-10")
-            with pytest.raises(errors.RemoteError, match="com.x.NotFound: nobody"):
+            with pytest.raises(errors.RemoteError, match=r"com.x.NotFound: nobody"):
                 await invoke_by_msgpack(service, "fail", None, ["declared"])
 
     run(main())
@@ -363,12 +361,10 @@ def test_types_from_a_definition(run: Run) -> None:
             assert await service.over(3, "x") == "two 3 x"
             assert await service.invoke("over", ["int"], [3]) == "int 3"
             with pytest.raises(
-                errors.ConfigurationError, match=r"several methods take 1 arguments: over\(int\), over\(j"
+                errors.ConfigurationError, match=r"several methods take as many arguments: over\(int\), "
             ):
                 await service.over(3)
-            with pytest.raises(
-                errors.ConfigurationError, match=r"findUser: called with 0 arguments, there is findUser"
-            ):
+            with pytest.raises(errors.ConfigurationError, match=r"called with 0 arguments, there is findUser"):
                 await service.findUser()
             with pytest.raises(errors.ConfigurationError, match="no such method; there is findUser"):
                 await service.findUsr(1)

@@ -368,7 +368,9 @@ def test_types_from_the_definition(java: Java, run: Run) -> None:
             assert await service.echoLong(42) == 42
             # Of the overloads only one takes two.
             assert await service.over(5, "x") == "int 5, String x"
-            with pytest.raises(errors.ConfigurationError, match=r"several methods take 1 arguments: over\(int\), over"):
+            with pytest.raises(
+                errors.ConfigurationError, match=r"several methods take as many arguments: over\(int\), over"
+            ):
                 await service.over(5)
             with pytest.raises(errors.ConfigurationError, match="no such method; there is echoLong"):
                 await service.echoLongg(5)
