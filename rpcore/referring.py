@@ -9,7 +9,7 @@ from rpcore import errors
 from rpcore.abc import Filter, Registry
 from rpcore.filters import in_order
 from rpcore.model import Instance, ServiceKey
-from rpcore.options import Layer, layer, validate
+from rpcore.options import layer
 from rpcore.reference import Referral
 from rpcore.service import InterfaceSpec, interface_spec
 from rpcore.transport import parse_address
@@ -54,11 +54,7 @@ def new_referral(
     if isinstance(interface, str):
         key = ServiceKey.parse(interface)
         where = f"refer({interface!r})"
-        own_options = {
-            name: validate(values, place="refer", where=f"{where}: methods[{name!r}]", per_method=True)
-            for name, values in (methods or {}).items()
-        }
-        given = Layer("refer", validate(options, place="refer", where=where), own_options)
+        given = layer("refer", options, methods, place="refer", where=where, wire_names=None)
     else:
         spec = interface_spec(interface)
         if spec.blocking is not blocking:

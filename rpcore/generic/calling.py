@@ -86,7 +86,7 @@ def defined_types(definition: ServiceDefinition | None, method: str, count: int)
     if not fitting:
         raise errors.ConfigurationError(f"{where}: called with {count} arguments, there is {known}")
     raise errors.ConfigurationError(
-        f"{where}: several methods take {count} arguments: {known}; call invoke() with types"
+        f"{where}: several methods take as many arguments: {known}; call invoke() with types"
     )
 
 
