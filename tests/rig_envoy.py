@@ -119,6 +119,11 @@ class Envoy:
             return bool(self._admin) and (await self.admin("/ready")).startswith("LIVE")
         return False
 
+    def kill(self) -> None:
+        """SIGKILL: no goodbye."""
+        assert self._process is not None
+        self._process.kill()
+
     def _end(self) -> None:
         if self._process is not None:
             self._process.kill()
