@@ -343,7 +343,7 @@ def _mapping(where: str, value: Any) -> Mapping[str, Any]:
     return found
 
 
-Source: TypeAlias = "str | PathLike[str] | ServiceDefinition"
+Source: TypeAlias = str | PathLike[str] | ServiceDefinition
 """A definition, or the file that has one."""
 
 

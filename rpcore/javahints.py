@@ -8,13 +8,15 @@ the table: the plan of each is compiled, and where it says otherwise the hint is
 from __future__ import annotations
 
 import datetime
-from collections.abc import Callable, Mapping
+import enum
+from collections.abc import Callable, Iterator, Mapping
 from decimal import Decimal
 from types import MappingProxyType
-from typing import Annotated, Any, TypeAlias, get_args, get_origin
+from typing import Annotated, Any, Literal, TypeAlias, get_args, get_origin
 from uuid import UUID
 
 from rpcore import javatypes
+from rpcore.class_hints import descriptor_of, is_union
 from rpcore.errors import ConfigurationError
 from rpcore.javatypes import Descriptor
 from rpcore.plan import compile_type
@@ -75,6 +77,8 @@ _VALUES: Mapping[str, Any] = MappingProxyType(
         "java.util.concurrent.atomic.AtomicLong": Any,
     }
 )
+_QUEUES = ("Queue", "Deque", "BlockingQueue", "BlockingDeque", "TransferQueue")
+"""Interfaces for which Java's reader makes an ArrayList, which is none: the list sent must name a class that is one."""
 _LISTS = ("List", "Collection", "Iterable", "Queue", "Deque", "Stack", "Vector")
 _SETS = ("Set",)
 _MAPS = ("Map", "Hashtable")
@@ -87,10 +91,12 @@ class Hints:
 
     Args:
         class_of: for classes that are not Java's own.
+        null_elements: whether elements of lists and arrays and values of maps may be None.
     """
 
-    def __init__(self, class_of: ClassOf) -> None:
+    def __init__(self, class_of: ClassOf, *, null_elements: bool = False) -> None:
         self.class_of = class_of
+        self._element = self.value if null_elements else self.present
 
     def parameter(self, java: JavaType) -> Any:
         """Of a parameter: what Java's null may be takes None, and the descriptor is Java's."""
@@ -119,8 +125,8 @@ class Hints:
         if element.erased == "char":
             return str
         # Elements count for the descriptor, so they say all that there is to say of them.
-        hint = self.present(element)
-        hint = hint | None if element.name in BOXES and not element.dimensions else hint
+        boxed = element.name in BOXES and not element.dimensions
+        hint = self.value(element) if boxed else self._element(element)
         array: Any = javatypes.Array
         return array[described(hint, element)]
 
@@ -128,22 +134,25 @@ class Hints:
         package, _, name = java.name.rpartition(".")
         if f"{package}." in _PACKAGES and name not in ("EnumSet", "BitSet"):  # those are objects of their own
             if name.endswith(_SETS):
-                return self._set(*self._arguments(java, 1))
+                return self._set(*self._arguments(java, self.present))
             if name.endswith(_MAPS):
-                return self._map(*self._arguments(java, 2))
+                return self._map(*self._arguments(java, self.present, self._element))
             if name == "Properties":
                 return dict[str, str]
+            if name in _QUEUES:
+                return javatypes.TypedList
             if name.endswith(_LISTS):
-                return self._list(*self._arguments(java, 1))
+                return self._list(*self._arguments(java, self._element))
         if name.endswith(("Exception", "Error")):
             return javatypes.JavaException
-        known = self.class_of(java.name)  # its enums
-        return javatypes.GenericObject if known is Any else known
+        known = self.class_of(java.name)  # which counts for enums: of other classes the fields are not what travels
+        is_enum = isinstance(known, type) and issubclass(known, enum.Enum)
+        return known if is_enum else javatypes.GenericObject
 
-    def _arguments(self, java: JavaType, count: int) -> tuple[Any, ...]:
-        if len(java.arguments) != count:
-            return (Any,) * count
-        return tuple(map(self.present, java.arguments))
+    def _arguments(self, java: JavaType, *hints: Callable[[JavaType], Any]) -> Iterator[Any]:
+        """The hint of each type argument; ``Any`` where Java has none."""
+        given = java.arguments if len(java.arguments) == len(hints) else (JavaType(OBJECT),) * len(hints)
+        return (hint(argument) for hint, argument in zip(hints, given, strict=True))
 
     def _list(self, item: Any) -> Any:
         return list[item]
@@ -175,18 +184,21 @@ def text_of(hint: Any) -> str:
     """A hint as one would write it, for messages."""
     if hint is None or hint is type(None):
         return "None"
+    if is_union(hint):
+        return " | ".join(map(text_of, get_args(hint)))
     origin, args = get_origin(hint), get_args(hint)
     if origin is Annotated:
-        return f'Annotated[{text_of(args[0])}, rpcore.types.Descriptor("{args[1].text}")]'
-    if origin is None:
+        descriptor = descriptor_of(hint)
+        inner = text_of(args[0])
+        return inner if descriptor is None else f'Annotated[{inner}, rpcore.types.Descriptor("{descriptor}")]'
+    if origin is Literal:
+        return f"Literal[{', '.join(map(repr, args))}]"
+    if origin is None or not args:
         return _name_of(hint)
-    if origin not in (list, set, dict, javatypes.Array):
-        return " | ".join(map(text_of, args))
-    return f"{_name_of(origin)}[{', '.join(map(text_of, args))}]"
+    return f"{_name_of(origin)}[{', '.join('...' if each is ... else text_of(each) for each in args)}]"
 
 
-def _name_of(cls: Any) -> str:
-    if cls is Any:
-        return "Any"
-    own = cls.__module__ == "rpcore.javatypes" or cls is javatypes.GenericObject
-    return f"rpcore.types.{cls.__name__}" if own else str(cls.__name__)
+def _name_of(hint: Any) -> str:
+    name: str = getattr(hint, "__name__", None) or repr(hint)
+    own = getattr(hint, "__module__", "") == "rpcore.javatypes" or hint is javatypes.GenericObject
+    return f"rpcore.types.{name}" if own else name

@@ -10,6 +10,7 @@ by Python type. It is loaded with the first value, or hint, that needs it.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta, timezone, tzinfo
@@ -229,6 +230,7 @@ _IO = "com.alibaba.com.caucho.hessian.io."
 _TIME = f"{_IO}java8."
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MS = timedelta(milliseconds=1)
+_MOST_OFFSET = timedelta(hours=18)  # java.time.ZoneOffset.MAX
 
 Fields: TypeAlias = dict[str, Any]
 
@@ -321,13 +323,29 @@ def _zoned_datetime(fields: Fields) -> datetime:
     return value
 
 
-def _zone(name: str) -> tzinfo | None:
+@functools.cache
+def _zone_names() -> frozenset[str]:
+    """Those there are here."""
+    import zoneinfo
+
+    return frozenset(zoneinfo.available_timezones())
+
+
+@functools.lru_cache(1024)
+def _known_zone(name: str) -> tzinfo | None:
     import zoneinfo
 
     try:
         return zoneinfo.ZoneInfo(name)
     except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError):
         return None
+
+
+def _zone(name: str) -> tzinfo | None:
+    # Looking for one that there is not takes 0.1 ms, and a peer may name many. Listing all takes as long as 1000 such.
+    if _known_zone.cache_info().misses > 1000 and name not in _zone_names():
+        return None
+    return _known_zone(name)
 
 
 def _boolean(fields: Fields) -> bool:
@@ -430,7 +448,18 @@ def _send_time(value: time) -> GenericObject:
 
 
 def _send_offset(offset: timedelta) -> GenericObject:
+    if offset.microseconds or not -_MOST_OFFSET <= offset <= _MOST_OFFSET:
+        raise ValueError(f"no offset of Java's: {offset} is not of whole seconds, or beyond 18 hours")
     return _object(f"{_TIME}ZoneOffsetHandle", seconds=offset // timedelta(seconds=1))
+
+
+def _send_decimal(value: Any) -> GenericObject:
+    exponent = value.as_tuple().exponent
+    if not isinstance(exponent, int):
+        raise ValueError(f"java.math.BigDecimal has no {value}")
+    if not -(1 << 31) < exponent < 1 << 31:
+        raise ValueError(f"the exponent {exponent} does not fit the 32 bits of a java.math.BigDecimal's")
+    return _object("java.math.BigDecimal", value=str(value))
 
 
 def _send_local(value: datetime) -> GenericObject:
@@ -513,7 +542,7 @@ _WRITERS: Mapping[str, Callable[[Any], Any]] = {
     "time": _send_time,
     "timedelta": lambda value: _send_seconds("Duration", value),
     "timezone": lambda value: _send_offset(value.utcoffset(None)),
-    "Decimal": lambda value: _object("java.math.BigDecimal", value=str(value)),
+    "Decimal": _send_decimal,
     "UUID": lambda value: _object("java.util.UUID", value=str(value)),
 }
 

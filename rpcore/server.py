@@ -24,6 +24,7 @@ from rpcore._core import Entry, Gauge, Request, current_scope
 from rpcore.abc import Filter, Registry
 from rpcore.dispatch import Dispatch, hessian_prefix, request_prefix
 from rpcore.filters import chain, in_order
+from rpcore.generic.serving import GENERIC_EXCEPTION, OLD_GENERIC_EXCEPTION, Invoke
 from rpcore.loops import new_runner
 from rpcore.model import Instance, Invocation, Options, ServiceKey
 from rpcore.options import OptionValues, layer, resolve
@@ -54,6 +55,7 @@ class _Export:
     filters: tuple[Filter, ...]
     options: Options
     gauge: Gauge
+    token: str | None
     entries: list[Entry] = field(default_factory=list)
 
 
@@ -75,6 +77,8 @@ class Server:
         heartbeat: a connection without a byte for three times this many seconds is closed.
         limits: sizes accepted in frames, see ``rpcore.Limits``.
         send_traceback: whether callers see the traceback of exceptions that are not declared.
+        old_generic_exception: whether generic callers get exceptions in Dubbo's class from before 2.7,
+            ``com.alibaba.dubbo.rpc.service.GenericException``, instead of the one in ``org.apache.dubbo``.
         grace: seconds ``stop`` waits for running calls before it cancels them.
 
     Raises:
@@ -97,6 +101,7 @@ class Server:
         heartbeat: float = 60.0,
         limits: Limits | None = None,
         send_traceback: bool = False,
+        old_generic_exception: bool = False,
         grace: float = 10.0,
     ) -> None:
         if not host.startswith("unix:") and not 0 <= port <= 65535:
@@ -116,6 +121,7 @@ class Server:
         self._registries = open_registries(registry) if register else []
         self._gauge = Gauge("server", limit=executes, option="executes of the server")
         self._dispatch = Dispatch(send_traceback=send_traceback)
+        self._old_generic_exception = old_generic_exception
         self._exports: list[_Export] = []
         self._pool: ThreadPoolExecutor | None = None
         self._listener: Listener | None = None
@@ -182,6 +188,7 @@ class Server:
         *,
         group: str | None = None,
         version: str | None = None,
+        token: str | None = None,
         filters: Iterable[Filter | str] = (),
         methods: Mapping[str, OptionValues] | None = None,
         **options: Unpack[OptionValues],
@@ -193,6 +200,8 @@ class Server:
             implementation: an object with its methods (``async def``, or ``def`` for the thread pool), a context
                 manager that gives one, or a factory: a function or class called without arguments at ``start``.
             group, version: instead of those declared.
+            token: what each call must carry as its attachment ``token``. It is published: consumers that ask the
+                registry send it by themselves, so whoever goes past the registry must be told.
             filters: around its handlers, inside those of the server.
             methods: options by method name.
             options: of the service, such as ``weight=50, tag="gray", executes=100``; published to consumers.
@@ -227,6 +236,7 @@ class Server:
             in_order(self.filters, spec.filters, filters),
             given.options,
             Gauge(str(key), limit=service.executes, option="executes", parent=self._gauge),
+            token,
         )
         self._exports.append(export)
 
@@ -257,6 +267,7 @@ class Server:
                     prefix=request_prefix(export.key, method.msgpack_name),
                     hessian_prefix=hessian_prefix(export.key, wire_name, method.descriptor),
                     name=method.msgpack_name,
+                    token=export.token,
                     service=export.key,
                     method=wire_name,
                     handler=function,
@@ -269,7 +280,15 @@ class Server:
                 )
             )
 
-        export.entries.append(_echo(export))
+        invoke = Invoke(
+            export.key,
+            list(zip(export.spec.resolve(), export.entries, strict=True)),
+            naming=export.spec.naming,
+            dispatch=self._dispatch,
+            exception=OLD_GENERIC_EXCEPTION if self._old_generic_exception else GENERIC_EXCEPTION,
+        )
+        payload = max(entry.payload for entry in export.entries)
+        export.entries += [_echo(export), *invoke.entries(token=export.token, payload=payload)]
 
     def _in_thread(self, function: Callable[..., Any]) -> Callable[..., Any]:
         """A ``def`` handler, run in the pool with the request's context."""
@@ -363,6 +382,7 @@ class Server:
                         "prefer.serialization": "hessian2",
                         "rpcore.serialization": "msgpack",
                         "pid": str(os.getpid()),
+                        **({} if export.token is None else {"token": export.token}),
                     },
                 )
             )

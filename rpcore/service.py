@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from types import FrameType
-from typing import Any, TypeVar, Unpack, overload
+from typing import TYPE_CHECKING, Any, TypeVar, Unpack, overload
 
 from rpcore._codec import ArgsPlan, ExceptionPlan, Plan
 from rpcore.abc import Filter
@@ -33,6 +33,9 @@ from rpcore.model import MethodSpec, Options, Parameter, ServiceKey
 from rpcore.options import Layer, OptionValues, validate
 from rpcore.scope import Scope, declaring_frame, is_stream, without_annotated
 from rpcore.stubs import make_stub_class
+
+if TYPE_CHECKING:
+    from rpcore.definition import Source
 
 C = TypeVar("C", bound=type)
 F = TypeVar("F", bound=Callable[..., Any])
@@ -399,15 +402,25 @@ def _undeclared(cls: object) -> str:
     return f"{cls.__name__} is not a declared interface"
 
 
-def check(cls: Callable[..., object]) -> None:
+def check(cls: Callable[..., object], *, definition: Source | None = None) -> None:
     """Check the whole declaration of ``cls``, hints included, as the first ``refer`` or ``export`` would.
 
     For users' tests: ``def test_api(): rpcore.check(UserService)``.
 
+    Args:
+        cls: the declared class.
+        definition: what a Java provider published of the service (``rpcore.definition``), or the path of its JSON:
+            every declared method must be there.
+
     Raises:
         ConfigurationError: naming interface, method and parameter.
     """
-    interface_spec(cls).resolve()
+    spec = interface_spec(cls)
+    spec.resolve()
+    if definition is not None:
+        from rpcore.conformance import require_defined  # loaded where Java's definitions are used
+
+        require_defined(spec, definition)
 
 
 def handlers(spec: InterfaceSpec, implementation: object) -> dict[str, Handler]:

@@ -38,7 +38,7 @@ OBJECT = "java.lang.Object"
 
 _BY_CODE = {code: name for name, code in PRIMITIVES.items()}
 _DESCRIPTOR = re.compile(r"\[*(?:[ZBCDFIJS]|L[^;.\[/]+(?:/[^;.\[/]+)*;)")
-_WORD = re.compile(r"\s*([\w.$]+|\[\]|\.\.\.|[<>,?&])\s*")
+_WORD = re.compile(r"\s*([.$]?[\w$]+(?:\.[\w$]+)*|\[\]|[<>,?])\s*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,11 +143,11 @@ def _type(text: str, words: list[str], class_name: Callable[[str], str]) -> Java
         if not words or words.pop() != ">":
             raise _no_type(text)
         arguments = tuple(given)
-        if words and words[-1][0] in ".$" and words[-1] != "...":  # Outer<String>$Inner<Integer>
+        if words and words[-1][0] in ".$":  # Outer<String>$Inner<Integer>
             name += words.pop()
             arguments = ()
     dimensions = 0
-    while words and words[-1] in ("[]", "..."):
+    while words and words[-1] == "[]":
         words.pop()
         dimensions += 1
     if name not in PRIMITIVES:

@@ -142,5 +142,5 @@ async def provider(answer: Callable[[Frame], bytes | None]) -> AsyncIterator[str
         server.close()
         for writer in list(writers):
             writer.transport.abort()
-        while writers:  # their tasks see the end of the stream in the next ticks
+        while writers:  # noqa: ASYNC110, their tasks see the end of the stream in the next ticks
             await asyncio.sleep(0)

@@ -20,6 +20,9 @@ from typing import Any, Self
 START = 10.0
 """Seconds it may take to be ready."""
 
+BUFFER = 16 << 20
+"""Envoy stops reading at its limit, 1 MiB by default, and waits for the rest of a longer message for ever."""
+
 FILTER = "type.googleapis.com/envoy.extensions.filters.network.dubbo_proxy.v3.DubboProxy"
 
 
@@ -69,7 +72,7 @@ class Envoy:
         folder = Path(self._folder.name)
         (folder / "envoy.json").write_text(json.dumps(self._config()))
         with (folder / "log").open("wb") as log:
-            self._process = subprocess.Popen(
+            self._process = subprocess.Popen(  # noqa: ASYNC220, returns at once
                 [
                     *(str(_binary()), "--config-path", "envoy.json", "--admin-address-path", "admin"),
                     *("--concurrency", "1", "--disable-hot-restart", "--log-level", "warning"),
@@ -81,7 +84,7 @@ class Envoy:
             )
         try:
             async with asyncio.timeout(START):
-                while not await self._ready():
+                while not await self._ready():  # noqa: ASYNC110
                     await asyncio.sleep(0.005)  # its own admin endpoint tells by being asked
             listeners = json.loads(await self.admin("/listeners?format=json"))["listener_statuses"]
         except BaseException as exc:
@@ -107,7 +110,7 @@ class Envoy:
         return _unchunked(body) if "transfer-encoding: chunked" in head.lower() else body
 
     async def counters(self) -> dict[str, int]:
-        """Envoy's own counts of the Dubbo listener, such as ``request_event`` or ``cx_destroy_local_with_active_rq``."""
+        """Envoy's own counts of the Dubbo listener, such as ``request_event``."""
         stats = json.loads(await self.admin("/stats?format=json&filter=^dubbo\\.rpcore\\."))["stats"]
         return {s["name"].removeprefix("dubbo.rpcore."): s["value"] for s in stats if "value" in s}
 
@@ -151,6 +154,7 @@ class Envoy:
         listener = {
             "name": "dubbo",
             "address": anywhere,
+            "per_connection_buffer_limit_bytes": BUFFER,
             "filter_chains": [{"filters": [{"name": "envoy.filters.network.dubbo_proxy", "typed_config": dubbo}]}],
         }
         targets = dict.fromkeys(route.target for route in self._routes)
@@ -166,6 +170,7 @@ def _cluster(target: str) -> dict[str, Any]:
     return {
         "name": target,
         "type": "STATIC",
+        "per_connection_buffer_limit_bytes": BUFFER,
         "connect_timeout": "1s",
         "load_assignment": {"cluster_name": target, "endpoints": [{"lb_endpoints": [{"endpoint": endpoint}]}]},
     }

@@ -1,7 +1,8 @@
 """Calls through Envoy's dubbo_proxy, which is no rpcore peer and must not be taken for one.
 
-Envoy reads each frame: the routes, the kind of a result and the attachments it understands itself. So what passes here is
-hessian2 as others read it. First what Envoy does to frames by hand, on which the tables of docs/errors.md rely.
+Envoy reads each frame: the routes, the kind of a result and the attachments it understands itself. So what passes
+here is hessian2 as others read it. First what Envoy does to frames by hand, on which the tables of docs/errors.md
+rely.
 """
 
 from __future__ import annotations
@@ -468,15 +469,18 @@ def test_a_graceful_stop_lets_the_call_in_flight_end(run: Run) -> None:
 
     async def main() -> None:
         served = Shop("shop")
-        async with serve(Orders, served) as server:
-            async with Envoy([Route("test.envoy.Orders", server.address)]) as envoy, calling(envoy.address) as orders:
-                call = asyncio.create_task(orders.slow(1))
-                await until(lambda: served.calls)
-                stopping = asyncio.create_task(server.stop(5.0))
-                await asyncio.sleep(0.05)  # the stop has nothing to wait for but this call
-                served.gate.set()
-                assert await call == 1
-                await stopping
+        async with (
+            serve(Orders, served) as server,
+            Envoy([Route("test.envoy.Orders", server.address)]) as envoy,
+            calling(envoy.address) as orders,
+        ):
+            call = asyncio.create_task(orders.slow(1))
+            await until(lambda: served.calls)
+            stopping = asyncio.create_task(server.stop(5.0))
+            await asyncio.sleep(0.05)  # the stop has nothing to wait for but this call
+            served.gate.set()
+            assert await call == 1
+            await stopping
 
     run(main())
 

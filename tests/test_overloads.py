@@ -76,9 +76,10 @@ class Serves:
         return None
 
 
-def test_calls_reach_the_overload_of_their_python_name(run: Run) -> None:
+@pytest.mark.parametrize("serialization", ["msgpack", "hessian2"])
+def test_calls_reach_the_overload_of_their_python_name(run: Run, serialization: str) -> None:
     async def main() -> None:
-        async with serving(Overloaded, Serves()) as stub:
+        async with serving(Overloaded, Serves(), refer={"serialization": serialization}) as stub:
             assert await stub.over(1) == "number 1"
             assert await stub.over_text("1") == "text 1"
             assert await stub.over_described("1") == "described 1"

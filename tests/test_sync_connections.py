@@ -375,7 +375,7 @@ def test_a_peer_that_is_not_rpcore(client: sync.Client) -> None:
         header, _ = read_frame(sock)
         sock.sendall(b"\xda\xbb\x22\x14" + header[4:12] + b"\0\0\0\1\x4e")
         header, body = read_frame(sock)
-        assert header[2] == 0xC2 and b"\x052.0.2" == body[:6]
+        assert header[2] == 0xC2 and body[:6] == b"\x052.0.2"
         sock.sendall(b"\xda\xbb\x02\x14" + header[4:12] + b"\0\0\0\5\x91\x03yes")
 
     with RawPeer(dubbo) as peer:

@@ -2,8 +2,10 @@
 
 cdef enum:
     EXCEPTION_COST = 800        # with its lists and dicts
+    GENERIC_COST = 136          # with its list
 
 cdef str ENUM_SET = "com.alibaba.com.caucho.hessian.io.EnumSetHandler"
+cdef str UUID = "java.util.UUID"
 cdef str EMPTY_LIST = "java.util.Collections$EmptyList"
 cdef str STACK = "[java.lang.StackTraceElement"
 cdef tuple THROWABLE = ("suppressedExceptions", "stackTrace", "cause", "detailMessage")
@@ -179,8 +181,8 @@ cdef int put_throwable(HessianWriter h, object value, object message) except -1:
 
 
 cdef int put_no_cause(HessianWriter h, object value) except -1:
-    if not h.refs:
-        return write_byte(h.w, 0x4E)
+    if not h.refs or h.uncounted >= 0:
+        return write_byte(h.w, 0x4E)    # which Java takes for the same
     write_byte(h.w, 0x51)
     return put_hessian_int(h.w, <int32_t>h.find(<PyObject*>value))
 
@@ -253,7 +255,7 @@ cdef object decode_object(HessianReader h, HessianClass c):
     if c.plan is not None:
         return decode_named(h, c)
     if c.reader is None:
-        charge(h.r, RECORD_COST + len(c.names) * ITEM_COST)
+        charge(h.r, GENERIC_COST + len(c.names) * ITEM_COST)
         out = GenericObject.__new__(GenericObject)
         out.class_name = c.name
         out.names = c.names

@@ -3,8 +3,6 @@
 # A string's length counts UTF-16 units, and each unit is encoded by itself: a character beyond U+FFFF is two surrogates of three
 # bytes each (CESU-8). Doubles are never written in the four-byte form 5f, which Java and Envoy read differently.
 
-from libc.math cimport signbit
-
 cdef enum:
     CHUNK_UNITS = 0x8000        # of a long string, as Java writes it; never ends inside a surrogate pair
     CHUNK_BYTES = 0xFFFF        # of a long binary: what its header can say
@@ -54,6 +52,7 @@ fill_tags()
 
 cdef extern from *:
     """
+    #include <math.h>
     #define RP_HIGH(u) (((u) & 0xFC00) == 0xD800)
 
     static Py_ssize_t rp_units(PyObject *s) {
@@ -96,6 +95,22 @@ cdef extern from *:
         }
         return out;
     }
+    /* The shortest form of a double, at most 9 bytes; returns its end. */
+    static inline char *rp_put_hessian_double(char *p, double value) {
+        if (value >= -32768.0 && value <= 32767.0) {
+            int whole = (int)value;
+            if (whole == value && !(whole == 0 && signbit(value))) {
+                if (whole == 0 || whole == 1) { *p++ = (char)(0x5B + whole); }
+                else if (whole >= -128 && whole <= 127) { *p++ = 0x5D; *p++ = (char)whole; }
+                else { *p++ = 0x5E; rp_put16(p, (uint16_t)whole); p += 2; }
+                return p;
+            }
+        }
+        *p = 0x44;
+        if (value != value) { rp_put64(p + 1, 0x7FF8000000000000ULL); }
+        else { rp_put_double(p + 1, value); }
+        return p + 9;
+    }
     /* The end of `units` units at p. NULL: bytes are missing (*found = -1) or are none of UTF-8 (-2). Otherwise *found says
        whether surrogates are among them. */
     static const unsigned char *rp_skip_units(const unsigned char *p, const unsigned char *end, Py_ssize_t units, int *found) {
@@ -119,6 +134,7 @@ cdef extern from *:
         return p;
     }
     """
+    char* rp_put_hessian_double(char*, double) noexcept
     Py_ssize_t rp_units(object) noexcept
     Py_ssize_t rp_chunk_units(object, Py_ssize_t, Py_ssize_t, Py_ssize_t*) noexcept
     char* rp_put_chars(char*, object, Py_ssize_t, Py_ssize_t) noexcept
@@ -172,33 +188,10 @@ cdef int put_hessian_long(Writer w, int64_t value) except -1:
     return 0
 
 
-cdef int put_hessian_double(Writer w, double value) except -1:
+cdef inline int put_hessian_double(Writer w, double value) except -1:
     """The shortest form. -0.0 keeps its sign, which Java's own writer drops; every NaN is Java's one."""
-    cdef char* p
-    cdef int whole
     reserve(w, 9)
-    p = w.buf + w.pos
-    if -32768.0 <= value <= 32767.0:
-        whole = <int>value
-        if whole == value and not (whole == 0 and signbit(value)):
-            if whole == 0 or whole == 1:
-                p[0] = <char>(0x5B + whole)
-                w.pos += 1
-            elif -128 <= whole <= 127:
-                p[0] = <char>0x5D
-                p[1] = <char>whole
-                w.pos += 2
-            else:
-                p[0] = <char>0x5E
-                rp_put16(p + 1, <uint16_t>whole)
-                w.pos += 3
-            return 0
-    p[0] = <char>0x44
-    if value != value:
-        rp_put64(p + 1, <uint64_t>0x7FF8000000000000)
-    else:
-        rp_put_double(p + 1, value)
-    w.pos += 9
+    w.pos = rp_put_hessian_double(w.buf + w.pos, value) - w.buf
     return 0
 
 
@@ -266,15 +259,8 @@ cdef inline int put_hessian_str(Writer w, object s) except -1:
     return 0
 
 
-cdef int put_hessian_bytes(Writer w, const char* data, Py_ssize_t n) except -1:
-    while n > CHUNK_BYTES:
-        reserve(w, CHUNK_BYTES + 3)
-        put(w, 0x41)
-        rp_put16(w.buf + w.pos, CHUNK_BYTES)
-        w.pos += 2
-        w.write(data, CHUNK_BYTES)
-        data += CHUNK_BYTES
-        n -= CHUNK_BYTES
+cdef int put_bytes_header(Writer w, Py_ssize_t n) except -1:
+    """The header of a binary's last, or only, chunk."""
     reserve(w, 3)
     if n <= 15:
         put(w, <unsigned char>(0x20 + n))
@@ -285,7 +271,28 @@ cdef int put_hessian_bytes(Writer w, const char* data, Py_ssize_t n) except -1:
         put(w, 0x42)
         rp_put16(w.buf + w.pos, <uint16_t>n)
         w.pos += 2
-    return w.write(data, n)
+    return 0
+
+
+cdef int put_hessian_bytes(Writer w, const char* data, Py_ssize_t n, object whole=None) except -1:
+    """A binary. ``whole``: the ``bytes`` that it is; the chunks of a large one are not copied."""
+    cdef bint large = whole is not None and n >= LARGE
+    cdef object view = memoryview(whole) if large else None
+    cdef Py_ssize_t at = 0
+    while n - at > CHUNK_BYTES:
+        reserve(w, CHUNK_BYTES + 3 if not large else 3)
+        put(w, 0x41)
+        rp_put16(w.buf + w.pos, CHUNK_BYTES)
+        w.pos += 2
+        if large:
+            w.piece(view[at:at + CHUNK_BYTES], CHUNK_BYTES)
+        else:
+            w.write(data + at, CHUNK_BYTES)
+        at += CHUNK_BYTES
+    put_bytes_header(w, n - at)
+    if large and n - at >= LARGE:
+        return w.piece(view[at:], n - at)
+    return w.write(data + at, n - at)
 
 
 cdef int put_hessian_view(Writer w, object value) except -1:
@@ -527,22 +534,30 @@ cdef Py_ssize_t take_bytes_header(Reader r) except -1:
 
 
 cdef object take_hessian_bytes(Reader r):
-    """A binary value, joined from its chunks."""
-    cdef Py_ssize_t n
-    cdef bint last = r.p >= r.end or r.p[0] != 0x41
-    cdef list chunks
-    n = take_bytes_header(r)
-    charge(r, n + BYTES_COST)
-    if last:
-        r.p += n
-        return PyBytes_FromStringAndSize(<const char*>r.p - n, n)
-    chunks = []
-    while True:
-        if n:
-            chunks.append(PyBytes_FromStringAndSize(<const char*>r.p, n))
-        r.p += n
-        if last:
-            return b"".join(chunks)
+    """A binary value; its chunks are joined in a second pass over their headers, so that each is copied once."""
+    cdef const unsigned char* start = r.p
+    cdef const unsigned char* end
+    cdef bint last = False
+    cdef Py_ssize_t n, total = 0
+    cdef object value
+    cdef char* to
+    while not last:
         last = r.p >= r.end or r.p[0] != 0x41
         n = take_bytes_header(r)
-        charge(r, 2 * n + BYTES_COST)
+        r.p += n
+        total += n
+    charge(r, total + BYTES_COST)
+    if n == total:
+        return PyBytes_FromStringAndSize(<const char*>r.p - n, n)
+    value = PyBytes_FromStringAndSize(NULL, total)
+    to = PyBytes_AS_STRING(value)
+    end = r.p
+    r.p = start
+    while total:
+        n = take_bytes_header(r)
+        memcpy(to, r.p, n)
+        r.p += n
+        to += n
+        total -= n
+    r.p = end
+    return value

@@ -323,10 +323,6 @@ cdef class RecordPlan(Plan):
         finally:
             if j != DONE:
                 pass_step(self.names[j])
-        for j in range(self.count):
-            if values[j] == NULL:
-                self.fill(values)
-                break
         return 0
 
     cdef int take_entries(self, HessianReader h, PyObject** values) except -1:
@@ -349,14 +345,11 @@ cdef class RecordPlan(Plan):
         finally:
             if j != DONE:
                 pass_step(self.names[j])
-        self.fill(values)
         return 0
 
     cdef object decode_hessian(self, HessianReader h):
         """An object, of whatever class unless a subclass of ours has its name, or a map; by field names."""
-        cdef HessianClass c
-        h.pass_definitions()
-        c = h.open_object()
+        cdef HessianClass c = h.open_object()
         if c is not None:
             if c.expected is not self:
                 c.mapping = make_mapping(self.target(h, c), c.names)
@@ -388,6 +381,7 @@ cdef class RecordPlan(Plan):
         cdef Py_ssize_t i, number
         cdef object out = None
         cdef Reader r = h.r
+        cdef bint making = False
         enter(r)
         charge(r, RECORD_COST + self.count * FIELD_COST)
         if self.build == BUILD_NEW:
@@ -406,18 +400,39 @@ cdef class RecordPlan(Plan):
                 self.take_values(h, mapping, values)
             else:
                 self.take_entries(h, values)
+            making = True
+            for i in range(self.count):
+                if values[i] == NULL:
+                    self.fill(values)
+                    break
             if self.build == BUILD_NEW:
                 self.fill_new(out, values)
             else:
                 out = self.make(values)
                 h.settle(number, out)
+            making = False
         finally:
             for i in range(self.count):
                 Py_XDECREF(values[i])
             if values != few:
                 PyMem_Free(values)
+            if making:
+                self.not_made()
         r.depth += 1
         return out
+
+    cdef int admit(self, object value, list todo) except -1:
+        """An instance was checked when it was made; only a TypedDict's dict may have been read as any dict."""
+        cdef Py_ssize_t i
+        if not isinstance(value, dict if self.from_dict else self.cls):
+            refuse(self.name, value)
+        if self.from_dict:
+            for i in range(self.count):
+                if self.names[i] in value:
+                    todo.append((self.plans[i], value[self.names[i]]))
+                elif self.fields[i].default_kind != DEFAULT_OMIT:
+                    raise EncodeError("the key is missing", path=self.names[i])
+        return 0
 
     cdef str jvm(self):
         return jvm_of(self.wire_name) if self.wire_name else "Ljava/util/Map;"

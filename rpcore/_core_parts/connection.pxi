@@ -99,9 +99,13 @@ cdef class Connection:
         cdef Engine engine = self.engine
         cdef Window view = engine.window_view
         cdef LargeFrame large = self.large
-        if large is not None and large.target is not None:
-            view.pointer = <unsigned char*>PyBytes_AS_STRING(large.target) + large.target_filled
-            view.size = min(PyBytes_GET_SIZE(large.target) - large.target_filled, large.remaining)
+        if large is not None and large.in_place():
+            if large.target is not None:
+                view.pointer = <unsigned char*>PyBytes_AS_STRING(large.target) + large.target_filled
+                view.size = min(PyBytes_GET_SIZE(large.target) - large.target_filled, large.remaining)
+            else:
+                view.pointer = large.body + large.body_size
+                view.size = large.remaining
             return view
         if self.partial_size:
             memcpy(engine.window, self.partial, self.partial_size)
@@ -113,7 +117,7 @@ cdef class Connection:
         """``n`` bytes were read into what ``get_buffer`` returned (``BufferedProtocol.buffer_updated``)."""
         cdef Py_ssize_t partial = self.partial_size
         self.bytes_in += n
-        if self.large is not None and self.large.target is not None:
+        if self.large is not None and self.large.in_place():
             self.receive(NULL, n, True)
         else:
             self.partial_size = 0
@@ -217,6 +221,8 @@ cdef class Connection:
                     large.remaining = length
                     if (p[2] & SERIALIZATION_MASK) == MSGPACK:
                         large.scanner = Scanner.__new__(Scanner)
+                    else:
+                        large.receive_whole()
                     self.large = large
                     self.input += HEADER
                     self.input_size -= HEADER
@@ -378,7 +384,18 @@ cdef class Connection:
             request.received = PyBytes_FromStringAndSize(<const char*>p, r.p - p)
             if r.large_next > n:
                 request.received_large = large[n:r.large_next]
+        if entry.token is not None:
+            entry.check_token(self._token_of(request))
         return timeout
+
+    def _token_of(self, Request request):
+        """The token that came as a msgpack attachment, or None."""
+        cdef Reader r = Reader(b"", self.limits)
+        if request.received is None:
+            return None
+        r.start(<const unsigned char*>PyBytes_AS_STRING(request.received), PyBytes_GET_SIZE(request.received),
+                request.received_large)
+        return any_plan.decode(r).get("token")
 
     cdef Entry _find_entry(self, Reader r, const unsigned char* body):
         cdef Entry entry
@@ -395,7 +412,7 @@ cdef class Connection:
     def _refuse_request(self, unsigned long long id, int serialization, Entry entry, error):
         status, code = status_of(error)
         text = str(error)
-        if code == "arguments":
+        if code == "arguments" and not isinstance(error, errors.InvalidArguments):
             text = f"{entry.service}.{entry.method}: {text}" if entry is not None else f"unreadable request: {text}"
         self.send_status(id, serialization, status, code, text)
 
@@ -422,7 +439,10 @@ cdef class Connection:
                 if error is None:
                     w.buf[w.pos] = 0
                     w.pos += 1
-                    entry.result.encode(w, value)
+                    if request.convert is not None:
+                        any_plan.encode(w, request.convert(value))
+                    else:
+                        entry.result.encode(w, value)
                 else:
                     w.buf[w.pos] = 1
                     w.pos += 1
@@ -517,7 +537,8 @@ cdef class Connection:
                                              f"{call.caller.payload} bytes (option: payload)")
             if status != STATUS_OK:
                 error = self._status_error(status, header[2] & SERIALIZATION_MASK, r)
-                if isinstance(error, errors.InvalidArguments) and call.serialization == HESSIAN2:
+                if isinstance(error, errors.InvalidArguments) and call.serialization == HESSIAN2 and (
+                        call.caller.descriptor is not None):
                     # Java compares parameter types exactly; what it was sent is the first thing to look at.
                     error.args = (f"{error.message} (sent as {call.caller.method}({call.caller.descriptor}))",)
             elif (header[2] & SERIALIZATION_MASK) == HESSIAN2:
@@ -842,6 +863,7 @@ cdef class Connection:
         cdef double left
         cdef long long ms
         cdef int serialization = caller.serialization
+        cdef dict attachments = call.attachments
         if self.closed:
             return call.failed(_lost(call, self, self.close_reason, False), now)
         if serialization != HESSIAN2 and not self.peer_rpcore:
@@ -870,6 +892,10 @@ cdef class Connection:
         ms = <long long>ceil(left * 1000.0 - 0.01) if left < 1e12 else 0
         if ms < 1:
             ms = 1
+        if call.node is not None and call.node.token is not None:
+            attachments = {"token": call.node.token, **(attachments or {})}
+        if attachments is not None and caller.attachments is not None:
+            attachments = {**caller.attachments, **attachments}
         w = self.begin_frame()
         pos = w.pos
         npieces = len(w.pieces) if w.pieces is not None else 0
@@ -878,15 +904,14 @@ cdef class Connection:
             w.ensure(HEADER + n + 64)
             w.pos += HEADER
             if serialization == HESSIAN2:
-                write_hessian_request(self, w, call, ms)
+                write_hessian_request(self, w, call, attachments, ms)
             else:
                 memcpy(w.buf + w.pos, PyBytes_AS_STRING(caller.prefix), n)
                 w.pos += n
                 caller.args.encode_args(w, call.args)
                 write_int(w, ms)
-                if call.attachments is not None:
-                    any_plan.encode(w, call.attachments if caller.attachments is None
-                                    else {**caller.attachments, **call.attachments})
+                if attachments is not None:
+                    any_plan.encode(w, attachments)
                 elif caller.attachments_encoded is not None:
                     w.write(PyBytes_AS_STRING(caller.attachments_encoded), PyBytes_GET_SIZE(caller.attachments_encoded))
                 else:

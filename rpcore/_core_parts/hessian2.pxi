@@ -20,10 +20,10 @@ cdef bytes ONE_NULL = b"N"
 # What the protocol itself puts into attachments; a service's code does not see it, nor does it go on to others.
 # From Java's ContextFilter; remote.application and generic are for the framework, but code may look at them.
 cdef frozenset PROTOCOL_KEYS = frozenset((
-    "path", "interface", "version", "group", "dubbo", "timeout", "_TO", "_to", "async", "token", "input", "output", "return", "id",
+    "path", "interface", "version", "group", "dubbo", "timeout", "_TO", "_to", "async", "input", "output", "return", "id",
 ))
 cdef frozenset NOT_FORWARDED = PROTOCOL_KEYS | {
-    "remote.application", "generic", "dubbo.tag", "dubbo.force.tag", "callback.service.instid", "_isCallBackServiceInvoke",
+    "remote.application", "token", "generic", "dubbo.tag", "dubbo.force.tag", "callback.service.instid", "_isCallBackServiceInvoke",
 }
 
 
@@ -51,33 +51,40 @@ cdef class Route:
 # ---- requests
 
 
-cdef int write_hessian_request(Connection connection, Writer w, Call call, long long ms) except -1:
+@cython.cdivision(True)
+cdef int write_hessian_request(Connection connection, Writer w, Call call, dict attachments, long long ms) except -1:
     """The body of ``call``, whose attempt has ``ms`` milliseconds left."""
     cdef Caller caller = call.caller
     cdef HessianWriter h = connection.start_hessian(w, caller.args.known)
-    cdef Py_ssize_t n = PyBytes_GET_SIZE(caller.hessian_prefix)
-    cdef dict extra = None
-    cdef bytes text
+    cdef char digits[20]
+    cdef Py_ssize_t n = sizeof(digits), length
     try:
-        w.write(PyBytes_AS_STRING(caller.hessian_prefix), n)
-        caller.args.encode_hessian(h, call.args)
+        w.write(PyBytes_AS_STRING(caller.hessian_prefix), PyBytes_GET_SIZE(caller.hessian_prefix))
+        if caller.hessian_convert is None:
+            caller.args.encode_hessian(h, call.args)
+        else:
+            caller.hessian_args.encode_hessian(h, caller.hessian_convert(call.args))
         w.write(PyBytes_AS_STRING(caller.hessian_attachments), PyBytes_GET_SIZE(caller.hessian_attachments))
         h.number(NULL)              # the map
-        text = b"%d" % ms
-        n = PyBytes_GET_SIZE(text)
-        w.ensure(2 * n + 16)
+        while True:
+            n -= 1
+            digits[n] = <char>(c"0" + ms % 10)
+            ms //= 10
+            if ms == 0:
+                break
+        length = sizeof(digits) - n
+        w.ensure(2 * length + 16)
         memcpy(w.buf + w.pos, b"\x07timeout", 8)
-        w.buf[w.pos + 8] = <char>n
-        memcpy(w.buf + w.pos + 9, PyBytes_AS_STRING(text), n)
-        w.pos += n + 9
+        w.buf[w.pos + 8] = <char>length
+        memcpy(w.buf + w.pos + 9, digits + n, length)
+        w.pos += length + 9
         # What is left of the deadline, for a Java provider's own calls.
         memcpy(w.buf + w.pos, b"\x03_TO", 4)
-        w.buf[w.pos + 4] = <char>n
-        memcpy(w.buf + w.pos + 5, PyBytes_AS_STRING(text), n)
-        w.pos += n + 5
-        if call.attachments is not None:
-            extra = call.attachments if caller.attachments is None else {**caller.attachments, **call.attachments}
-            write_attachments(h, extra)
+        w.buf[w.pos + 4] = <char>length
+        memcpy(w.buf + w.pos + 5, digits + n, length)
+        w.pos += length + 5
+        if attachments is not None:
+            write_attachments(h, attachments)
         elif caller.hessian_fixed is not None:
             w.write(PyBytes_AS_STRING(caller.hessian_fixed), PyBytes_GET_SIZE(caller.hessian_fixed))
         w.write(b"Z", 1)
@@ -91,7 +98,7 @@ cdef int write_attachments(HessianWriter h, dict attachments, bint users=True) e
     for key, value in attachments.items():
         if not isinstance(key, str):
             raise errors.EncodeError(f"expected str, got {type(key).__name__}", path=f"attachments key {key!r}")
-        if value is None or users and key in PROTOCOL_KEYS and key != "token":
+        if value is None or users and key in PROTOCOL_KEYS:
             continue
         hessian_write_str(h, key)
         if isinstance(value, bool):
@@ -205,18 +212,21 @@ cdef long long read_attachments(Connection connection, Request request, HessianR
         request.received_map = connection.tail_received
         return connection.tail_timeout
     try:
-        found = hessian_read_map(h)
+        found = dict(hessian_read_map(h))       # a typed map, too
     except errors.DecodeError as error:
         error.path = f"attachments{'.' if error.path else ''}{error.path}"
         raise
     entry = connection.dispatch.of_group(route, found.get("group"))
     request.entry = entry
+    entry.check_token(found.get("token"))
     timeout = _milliseconds(found.get("timeout"))
     for key in ("_TO", "_to"):
         left = _milliseconds(found.get(key))
         if left and (not timeout or left < timeout):
             timeout = left
     received = {key: value for key, value in found.items() if key not in PROTOCOL_KEYS}
+    if entry.token is not None:
+        del received["token"]
     if not received:
         received = None
     request.received_map = received
@@ -252,7 +262,10 @@ cdef int write_hessian_reply(Connection connection, Writer w, Request request, o
         start = w.pos
         w.pos += 1
         if error is None:
-            entry.result.encode_hessian(h, value)
+            if request.convert is not None:
+                any_plan.encode_hessian(h, request.convert(value))
+            else:
+                entry.result.encode_hessian(h, value)
             if w.pos == start + 2 and w.buf[start + 1] == c"N":
                 w.pos -= 1
                 w.buf[start] = <char>(base + KIND_NULL)
@@ -260,7 +273,10 @@ cdef int write_hessian_reply(Connection connection, Writer w, Request request, o
                 w.buf[start] = <char>(base + KIND_VALUE)
         else:
             w.buf[start] = <char>(base + KIND_EXCEPTION)
-            write_hessian_exception(connection, h, entry, error)
+            if request.wrap is not None:
+                any_plan.encode_hessian(h, request.wrap(error))
+            else:
+                write_hessian_exception(connection, h, entry, error)
         if request.plain:
             return 0
         w.write(PyBytes_AS_STRING(REPLY_ATTACHMENTS), PyBytes_GET_SIZE(REPLY_ATTACHMENTS))
@@ -371,7 +387,11 @@ cdef str read_hessian_text(Reader r):
     cdef const unsigned char* start = r.p
     h.start(r, None)
     try:
-        return hessian_read_str(h) or ""
+        text = hessian_read_str(h) or ""
+        # Envoy puts a kind before the text of its own errors, as if it were a reply.
+        if r.p != r.end and r.p - start == 1 and 0x90 <= start[0] <= 0x95:
+            text = hessian_read_str(h) or ""
+        return text
     except errors.DecodeError:
         r.p = start
         data = PyBytes_FromStringAndSize(<const char*>start, min(r.end - start, 256))

@@ -11,6 +11,7 @@ cdef dict CODES = {
     "limit": errors.LimitExceeded,
     "draining": errors.PeerGoingAway,
     "result": errors.InvalidResult,
+    "token": errors.InvalidToken,
     "expired": errors.CallTimeout,
 }
 
@@ -60,6 +61,7 @@ cdef tuple status_of(object error):
         (errors.PayloadTooLarge, STATUS_BAD_REQUEST, "payload"),
         (errors.LimitExceeded, STATUS_EXHAUSTED, "limit"),
         (errors.InvalidResult, STATUS_BAD_RESPONSE, "result"),
+        (errors.InvalidToken, STATUS_SERVICE_ERROR, "token"),
     ):
         if isinstance(error, cls):
             return getattr(error, "status", status), code

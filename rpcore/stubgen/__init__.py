@@ -1,4 +1,5 @@
-"""Typed modules written from an interface: its blocking view, and a client that needs no provider code.
+"""Typed modules written from an interface: its blocking view, and a client that needs no provider code; and from what
+a Java provider publishes of its service (``rpcore.stubgen.metadata``).
 
 What is written is ordinary, readable source to be kept under version control. Both kinds speak to the same
 providers as the interface itself: the wire names are the same, and so is every byte of a call.
@@ -19,6 +20,7 @@ from rpcore.options import nearest
 from rpcore.service import InterfaceSpec, ResolvedMethod, interface_spec
 from rpcore.stubgen.definitions import Reach
 from rpcore.stubgen.layout import INDENT, broken, function_head
+from rpcore.stubgen.metadata import generate_from_definitions
 from rpcore.stubgen.module import Module, docstring_lines, quoted
 from rpcore.stubgen.render import Renderer
 
@@ -204,3 +206,6 @@ def _parameters(renderer: Renderer, method: ResolvedMethod) -> list[str]:
     if last is inspect.Parameter.POSITIONAL_ONLY and method.parameters:
         items.append("/")
     return items
+
+
+__all__ = ["generate", "generate_from_definitions"]

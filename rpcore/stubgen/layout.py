@@ -29,6 +29,14 @@ def broken(head: str, items: Sequence[str], tail: str, *, indent: str = "") -> s
     return f"{indent}{head}\n{inner}\n{indent}{tail}\n"
 
 
+def items(name: str, values: Sequence[str]) -> str:
+    """An argument that is a tuple, within a call at the left edge."""
+    line = f"{name}=({', '.join(values)}{',' if len(values) == 1 else ''})"
+    if len(f"{INDENT}{line},") <= WIDTH:
+        return line
+    return f"{name}=(\n" + "".join(f"{INDENT * 2}{value},\n" for value in values) + f"{INDENT})"
+
+
 def function_head(name: str, parameters: Sequence[str], returns: str, ending: str) -> str:
     """The head of a method.
 
@@ -64,6 +72,8 @@ def field_line(name: str, hint: str, default: str = "") -> str:
     line = f"{INDENT}{name}: {hint}{assigned}"
     if len(line) <= WIDTH:
         return f"{line}\n"
+    if default and len(line) - len(default) < WIDTH:
+        return f"{INDENT}{name}: {hint} = (\n{INDENT * 2}{default}\n{INDENT})\n"
     if len(_split(hint, " | ")) > 1:
         inner = INDENT * 2
         return f"{INDENT}{name}: (\n{inner}{_wrapped(hint, inner, len(inner), 0)}\n{INDENT}){assigned}\n"

@@ -2,7 +2,7 @@
 
 What a definition does not say, the module cannot: parameters are called after their class or ``arg0``, what a method
 throws is missing, and of a class its superclass (whose fields it has). Whatever may be null in Java may be None here,
-elements of collections excepted.
+elements of collections only where that is asked for: there it is rare, and a nuisance to check for.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from rpcore.javahints import Hints
 from rpcore.javatypes import JavaException
 from rpcore.signatures import JavaType
 from rpcore.stubgen.definitions import Definition, FieldDefinition
-from rpcore.stubgen.layout import INDENT, WIDTH, broken, function_head
+from rpcore.stubgen.layout import INDENT, WIDTH, broken, function_head, items
 from rpcore.stubgen.module import Module, docstring_lines, is_identifier, quoted
 from rpcore.stubgen.names import identifier, snake, unique
 from rpcore.stubgen.render import Renderer
@@ -32,29 +32,32 @@ _ZEROS = {"boolean": False, "char": "\x00", "double": 0.0, "float": 0.0}
 """Java's defaults of fields that cannot be null; 0 for the other numbers."""
 
 
-def generate_from_definitions(definitions: Sequence[ServiceDefinition], *, raises: Iterable[str] = ()) -> str:
+def generate_from_definitions(
+    definitions: Sequence[ServiceDefinition], *, raises: Iterable[str] = (), null_elements: bool = False
+) -> str:
     """The source of a module with an interface for each definition, and the classes that they lead to.
 
     Args:
         definitions: of one or more services. The source depends on what they say, not on its order.
         raises: Java classes of exceptions, beside those that the definitions mention: definitions do not say what
             methods throw.
+        null_elements: whether elements of lists and arrays and values of maps may be None, as Java allows.
 
     Raises:
         ConfigurationError: nothing is defined, or a name is no Java class.
     """
     if not definitions:
         raise ConfigurationError("stubgen: no definition was given")
-    return _Writer(definitions, raises).source()
+    return _Writer(definitions, raises, null_elements).source()
 
 
 class _Writer:
     """Writes one module."""
 
-    def __init__(self, definitions: Sequence[ServiceDefinition], raises: Iterable[str]) -> None:
+    def __init__(self, definitions: Sequence[ServiceDefinition], raises: Iterable[str], null_elements: bool) -> None:
         self.definitions = sorted(definitions, key=lambda each: each.key)
         self.types = {name: each for one in self.definitions for name, each in one.types.items()}
-        self.hints = Hints(self.class_of)
+        self.hints = Hints(self.class_of, null_elements=null_elements)
         self.classes: dict[str, Any] = {}
         self.fields: dict[str, tuple[FieldDefinition, ...]] = {}
         self.exceptions = [self.exception(name) for name in sorted(self.throwables(raises))]
@@ -171,7 +174,7 @@ class _Writer:
         arguments += [f"{word}={quoted(value)}" for word in ("version", "group") if (value := getattr(key, word))]
         arguments.append('naming="camel"')
         if self.exceptions:
-            arguments.append(f"raises={renderer.tuple_of(one.cls for one in self.exceptions)}")
+            arguments.append(items("raises", [renderer.class_name(one.cls) for one in self.exceptions]))
         protocol = renderer.module.use("typing", "Protocol")
         head = broken("@rpcore.interface(", arguments, ")") + f"class {name}({protocol}):\n"
         return head + "\n".join(self.method(renderer, *each) for each in methods)
