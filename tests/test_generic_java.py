@@ -362,6 +362,30 @@ def test_overloads_of_java_are_chosen_by_types(java: Java, run: Run) -> None:
     run(main())
 
 
+def test_known_types_are_kept_to(java: Java, run: Run) -> None:
+    """Java itself would call ``echoInt(0)`` for 1 << 32, and fail in a cast for an instant that is a Date."""
+
+    async def main() -> None:
+        async with calling(java) as service:
+            instant = await service.invoke("echoInstant", ["java.time.Instant"], [NOON])
+            assert instant == {"class": "java.time.Instant", "epochSecond": int(NOON.timestamp()), "nano": 0}
+            offset = await service.invoke("echoOffsetDateTime", ["java.time.OffsetDateTime"], [NOON])
+            assert (offset["year"], offset["hour"]) == (2026, 12)
+            uuid = await service.invoke("echoUuid", ["java.util.UUID"], [str(UUID(int=7))])
+            assert uuid["leastSignificantBits"] == 7
+            locale = await service.invoke("echoLocale", ["java.util.Locale"], ["zh_CN"])
+            assert (locale["language"], locale["country"]) == ("zh", "CN")
+            assert await service.invoke("echoBigDecimal", ["java.math.BigDecimal"], ["1.50"]) == Decimal("1.50")
+            with pytest.raises(errors.EncodeError, match="does not fit the 32 bits"):
+                await service.invoke("echoInt", ["int"], [1 << 32])
+            assert await service.echoInt(1 << 32) == 0
+        async with calling(java, definition=DATA / f"service-definition-{java.version}.json") as service:
+            with pytest.raises(errors.EncodeError, match="does not fit the 32 bits"):
+                await service.echoInt(1 << 32)
+
+    run(main())
+
+
 def test_types_from_the_definition(java: Java, run: Run) -> None:
     async def main() -> None:
         async with calling(java, definition=DATA / f"service-definition-{java.version}.json") as service:
