@@ -172,9 +172,7 @@ class Invoke:
             found = overload(named, split_descriptor(descriptor))
         if not found:
             if types is None:
-                raise errors.InvalidArguments(
-                    f"{self.key.interface}.{name}: takes {_counts(named)} arguments, got {count}"
-                )
+                raise errors.InvalidArguments(f"{self.key.interface}.{name}: takes {_counts(named)}, got {count}")
             raise errors.InvalidArguments(no_overload(self.key.interface, str(name), descriptor, named))
         return found[0]
 
@@ -245,4 +243,4 @@ def _list_of(what: str, value: object) -> Sequence[Any]:
 
 def _counts(named: Sequence[Entry]) -> str:
     counts = sorted({count for entry in named for count in range(entry.required, entry.parameters + 1)})
-    return " or ".join(map(str, counts))
+    return f"{' or '.join(map(str, counts))} argument{'' if counts == [1] else 's'}"
