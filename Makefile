@@ -11,13 +11,13 @@ SOURCES := setup.py $(wildcard rpcore/*.pyx rpcore/*.pxd rpcore/*.h rpcore/*/*.p
 PIP = $(@D)/bin/python -m pip --disable-pip-version-check install --quiet --constraint scripts/constraints.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint types bench debug pins clean
+.PHONY: help demo test lint types bench fuzz-java debug pins clean
 # A half-made stamp is no stamp; stamps are wanted even though only patterns name them.
 .DELETE_ON_ERROR:
 .SECONDARY:
 
 help: ## this list
-	@sed -nE 's/^([a-z]+):.*## (.*)/  make \1|\2/p' $(MAKEFILE_LIST) | column -t -s '|'
+	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1|\2/p' $(MAKEFILE_LIST) | column -t -s '|'
 
 demo: venv ## see it work: an index served by three processes, searched while one is killed
 	@.venv/bin/rpcore demo $(ARGS)
@@ -34,6 +34,9 @@ types: main-test ## mypy --strict, and stubtest: the .pyi files against the buil
 
 bench: main-bench ## against its peers, side by side (ARGS="--quick" for a first look)
 	@.venv/bin/python -m bench $(ARGS)
+
+fuzz-java: main-test ## hessian2 against Java's own: 100,000 random graphs there and back (ARGS="--graphs 1000000")
+	@cd tests && ../.venv/bin/python -m fuzz_java $(ARGS)
 
 debug: main-test ## the test suite on a debug build: bounds checked, assertions on
 	@RPCORE_DEBUG=1 .venv/bin/python setup.py --quiet build --build-lib build/debug --build-temp build/debug-objects

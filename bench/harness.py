@@ -154,8 +154,8 @@ def cpu_of_core(pid: int) -> float:
 class Meter:
     """Reads the clocks at the start of a window, and at its end makes the `Window`."""
 
-    def __init__(self, server_pid: int) -> None:
-        self._pids = os.getpid(), server_pid
+    def __init__(self, server_pid: int, client_pid: int | None = None) -> None:
+        self._pids = client_pid or os.getpid(), server_pid
         self._start = self._read()
 
     def _read(self) -> list[float]:

@@ -27,34 +27,52 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from bench import report
+from bench import java_rig, report
 from bench.workloads import CELLS, VALUES, Cell
 
 RESULTS = Path(__file__).parent / "results"
 SERVER_CORE, CLIENT_CORE = 0, 1
 START_LIMIT = 30.0
 """Seconds a process may take to start."""
+JIT, QUICK_JIT = (40.0, 10.0), (4.0, 1.0)
+"""Seconds in which Java is warmed up: with the first cell, with each other one."""
 REPEATS = 4
 """How often a disturbed window is repeated; then the least disturbed one counts, and the report says so."""
 
 
 @dataclass(frozen=True)
 class Peer:
-    """A row of the tables."""
+    """A row of the tables.
+
+    Attributes:
+        name: what it is called there.
+        module: of bench.peers, with its server and its client.
+        needs: modules that must be installed.
+        mode: what the server and the client are told.
+        threaded: whether the client blocks.
+        client: the client's module, where that is another.
+        java: whether a JVM takes part, which must be warmed up; such peers run only when asked for.
+    """
 
     name: str
     module: str
     needs: tuple[str, ...]
     mode: str = ""
     threaded: bool = False
+    client: str = ""
+    java: bool = False
 
-    def missing(self) -> list[str]:
-        """The distributions that have to be installed first."""
-        return [name for name in self.needs if importlib.util.find_spec(name) is None]
+    def missing(self) -> str:
+        """Empty, or what has to be installed first."""
+        absent = [name for name in self.needs if importlib.util.find_spec(name) is None]
+        if absent:
+            return f"not installed: {', '.join(absent)}"
+        return java_rig.build() if self.java else ""
 
 
 PEERS = [
     Peer("rpcore", "rpcore_peer", ("rpcore",)),
+    Peer("rpcore, hessian2", "rpcore_peer", ("rpcore",), "hessian2"),
     Peer("rpcore.sync", "rpcore_sync_peer", ("rpcore",), threaded=True),
     Peer("bare: per tick", "bare", ("uvloop", "msgspec"), "tick"),
     Peer("bare: per call", "bare", ("uvloop", "msgspec"), "call"),
@@ -65,6 +83,9 @@ PEERS = [
     Peer("Pyro5", "pyro5_peer", ("Pyro5", "msgpack"), threaded=True),
     Peer("grpclib", "grpclib_peer", ("grpclib", "google.protobuf", "grpc")),
     Peer("grpc.aio", "grpc_peer", ("grpc", "google.protobuf")),
+    Peer("Java to Java", "java_peer", (), java=True),
+    Peer("rpcore to Java", "java_peer", ("rpcore",), "url", client="rpcore_peer", java=True),
+    Peer("Java to rpcore", "rpcore_peer", ("rpcore",), "url", client="java_peer", java=True),
 ]
 
 
@@ -75,10 +96,10 @@ class PeerFailed(Exception):
 class Process:
     """A child that answers with JSON lines."""
 
-    def __init__(self, peer: Peer, *args: str) -> None:
+    def __init__(self, peer: Peer, module: str, *args: str) -> None:
         self._errors = tempfile.TemporaryFile("w+")  # noqa: SIM115, closed with the process
         self._popen = subprocess.Popen(
-            [sys.executable, "-m", f"bench.peers.{peer.module}", *args, "--mode", peer.mode],
+            [sys.executable, "-m", f"bench.peers.{module}", *args, "--mode", peer.mode],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._errors,
@@ -129,11 +150,12 @@ class Pair:
 
     def __init__(self, peer: Peer) -> None:
         self.peer = peer
-        self.server = Process(peer, "serve", "--core", str(SERVER_CORE))
+        self.warm = False
+        self.server = Process(peer, peer.module, "serve", "--core", str(SERVER_CORE))
         try:
             ready = self.server.answer(START_LIMIT)
             self.client = Process(
-                peer, "client", "--driven", "--core", str(CLIENT_CORE),
+                peer, peer.client or peer.module, "client", "--driven", "--core", str(CLIENT_CORE),
                 "--address", ready["address"], "--server-pid", str(self.server.pid),
             )  # fmt: skip
         except BaseException:
@@ -145,6 +167,13 @@ class Pair:
         self.client.ask(f"{cell} {seconds}")
         result = self.client.answer(START_LIMIT + 10 * seconds)
         return result if "rate" in result else None
+
+    def warm_up(self, cell: Cell, seconds: float, quick: bool) -> None:
+        """Before the first window of a cell. A JIT takes its time, most of it with the first cell."""
+        if self.peer.java:
+            seconds = (QUICK_JIT if quick else JIT)[self.warm]
+        self.window(cell, seconds)
+        self.warm = True
 
     def clean_window(self, cell: Cell, seconds: float) -> dict[str, float] | None:
         """A window that nobody disturbed, or the best of some attempts."""
@@ -172,7 +201,7 @@ def started(peers: list[Peer], skipped: dict[str, str]) -> Iterator[list[Pair]]:
     try:
         for peer in peers:
             if missing := peer.missing():
-                skipped[peer.name] = f"not installed: {', '.join(missing)}"
+                skipped[peer.name] = missing
                 continue
             try:
                 pairs.append(Pair(peer))
@@ -185,7 +214,7 @@ def started(peers: list[Peer], skipped: dict[str, str]) -> Iterator[list[Pair]]:
 
 
 def measure(
-    pairs: list[Pair], cell: Cell, windows: int, seconds: float, failed: dict[str, str]
+    pairs: list[Pair], cell: Cell, windows: int, seconds: float, failed: dict[str, str], *, quick: bool = False
 ) -> dict[str, list[dict[str, float]]]:
     """Per peer its windows of the cell. A peer that fails is left out of this and later cells."""
     results: dict[str, list[dict[str, float]]] = {}
@@ -196,13 +225,15 @@ def measure(
             if name in failed:
                 continue
             try:
-                # The first round warms up.
-                result = pair.clean_window(cell, seconds) if number >= 0 else pair.window(cell, seconds / 2)
+                if number < 0:
+                    pair.warm_up(cell, seconds / 2, quick)
+                    continue
+                result = pair.clean_window(cell, seconds)
             except PeerFailed as exc:
                 failed[name] = f"{cell}: client {exc}"
                 results.pop(name, None)
                 continue
-            if number >= 0 and result is not None:
+            if result is not None:
                 results.setdefault(name, []).append(result)
     return results
 
@@ -266,6 +297,9 @@ def main() -> None:
     parser.add_argument("--workloads", nargs="+", metavar="CELL", default=list(map(str, CELLS)),
                         help="such as W1@32; W1 alone means W1 @1 @4 @16 @32 @256")  # fmt: skip
     parser.add_argument("--peers", nargs="+", metavar="NAME", help="rows whose name contains one of these")
+    parser.add_argument(
+        "--java", action="store_true", help="also Dubbo Java, alone and with rpcore (a JDK, and minutes)"
+    )
     parser.add_argument("--windows", type=int, help="rounds per cell (default 5)")
     parser.add_argument("--seconds", type=float, help="length of a window (default 1)")
     parser.add_argument("--realtime", action="store_true", help="go before other programs (Linux, root)")
@@ -282,7 +316,7 @@ def main() -> None:
         ]
     except ValueError as exc:
         parser.error(str(exc))
-    peers = [p for p in PEERS if not args.peers or any(word in p.name for word in args.peers)]
+    peers = [p for p in PEERS if any(word in p.name for word in args.peers or [""]) and (args.java or not p.java)]
     if not peers:
         parser.error(f"--peers: none of {', '.join(p.name for p in PEERS)} contains {args.peers}")
 
@@ -294,7 +328,7 @@ def main() -> None:
     with started(peers, skipped) as pairs:
         for cell in cells:
             print(f"{cell} ...", file=sys.stderr, flush=True)
-            measured = measure(pairs, cell, windows, seconds, skipped)
+            measured = measure(pairs, cell, windows, seconds, skipped, quick=args.quick)
             counted = {} if no_trace else syscalls(pairs, cell, skipped)
             results["cells"][str(cell)] = {"windows": measured, "syscalls": counted}
     if no_trace:

@@ -7,7 +7,10 @@ import string
 from dataclasses import dataclass
 from typing import Any
 
+from rpcore.types import wire_name
 
+
+@wire_name("bench.Author")
 @dataclass
 class Author:
     """The record inside the record."""
@@ -18,6 +21,7 @@ class Author:
     team: str
 
 
+@wire_name("bench.Record")
 @dataclass
 class Record:
     """About 410 bytes as a msgpack map by field name."""

@@ -61,6 +61,9 @@ cdef class HessianWriter:               # one outgoing hessian2 stream above a W
     cdef bint refs                      # whether what occurs twice is sent as a reference
     cdef dict known                     # None, or the plans of the interface's named classes, by class and by name
     cdef PyObject** seen                # containers by number; NULL for those that are nobody's
+    cdef int* levels                    # and how many levels the writer had left when they were opened
+    cdef Py_ssize_t uncounted           # the first number that a reader may not have counted, see `miscounted`; -1: none
+    cdef int copies                     # written instead of references, because of that
     cdef Py_ssize_t count, cap
     cdef int* slots                     # hash table of numbers + 1, in use while mask is not 0
     cdef Py_ssize_t mask, slots_cap
@@ -72,6 +75,8 @@ cdef class HessianWriter:               # one outgoing hessian2 stream above a W
     cdef int start(self, Writer w, dict known) except -1
     cdef void finish(self) noexcept
     cdef int refer(self, object value) except -1
+    cdef void miscounted(self) noexcept
+    cdef bint is_open(self, Py_ssize_t n) noexcept
     cdef Py_ssize_t find(self, PyObject* value) noexcept
     cdef Py_ssize_t slot_of(self, PyObject* value) noexcept
     cdef int number(self, PyObject* value) except -1
@@ -105,7 +110,7 @@ cdef class HessianClass:                # a class definition as it was read
 
 cdef struct Ref:
     PyObject* value                     # NULL while it cannot be referred to
-    PyObject* plan                      # borrowed, only compared: what read it
+    size_t plan                         # address of what read it; plus 1 once something refers to it
 
 
 @cython.final
@@ -114,7 +119,9 @@ cdef class HessianReader:               # one incoming hessian2 stream above a R
     cdef dict known                     # as HessianWriter's
     cdef Ref* refs                      # containers by number
     cdef Py_ssize_t count, cap
-    cdef list classes, types            # by number
+    cdef PyObject** classes             # HessianClass by number
+    cdef Py_ssize_t class_count, class_cap
+    cdef list types                     # by number
     cdef list remembered                # class definitions of earlier streams
     cdef object type_name               # of the list that open_list opened
 
@@ -123,9 +130,11 @@ cdef class HessianReader:               # one incoming hessian2 stream above a R
     cdef Py_ssize_t number(self, PyObject* value, Plan plan) except -1
     cdef int settle(self, Py_ssize_t n, object value) except -1
     cdef object resolve(self, Plan plan)
-    cdef int check(self, Plan plan, object value) except -1
+    cdef object adopt(self, Plan plan, object value)
     cdef int pass_definitions(self) except -1
     cdef int define(self) except -1
+    cdef int add_class(self, HessianClass c) except -1
+    cdef void drop_classes(self, Py_ssize_t n) noexcept
     cdef HessianClass open_object(self)
     cdef object take_type(self)
     cdef Py_ssize_t open_list(self) except -2
@@ -144,6 +153,8 @@ cdef class Plan:
     cdef object decode_hessian(self, HessianReader h)
     cdef int encode_hessian_items(self, HessianWriter h, list items) except -1
     cdef int decode_hessian_items(self, HessianReader h, list out, Py_ssize_t n) except -1
+    cdef list decode_hessian_whole(self, HessianReader h, Plan plan, Py_ssize_t n)
+    cdef int admit(self, object value, list todo) except -1
     cdef str jvm(self)
     cdef tuple java_names(self)
 

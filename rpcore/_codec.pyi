@@ -139,7 +139,10 @@ class ExceptionPlan(Plan):
         wire_name: str,
         fields: Plan | None,
         build: Callable[[type[BaseException], list[Any]], BaseException],
+        named: bool = ...,
     ) -> None: ...
+    @property
+    def named(self) -> bool: ...
 
 @final
 class Factory:

@@ -89,6 +89,8 @@ cdef class Entry:
     cdef readonly bytes hessian_prefix   # of its hessian2 requests, which do not name the group there; or None
     cdef readonly str name               # the method's in msgpack requests
     cdef readonly str descriptor
+    cdef readonly str token              # what a consumer must send, or None
+    cdef int check_token(self, object given) except -1
     cdef readonly bint builtin           # Dubbo's own method ($invoke): its rpcore errors are statuses
     cdef readonly object service
     cdef readonly str method

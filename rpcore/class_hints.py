@@ -152,8 +152,8 @@ def wire_of(hint: Any) -> str:
             return ""
 
 
-def descriptor_of(hint: Any) -> str:
-    """The JVM descriptor that ``Annotated[..., Descriptor("I")]`` gives, or ""."""
+def descriptor_of(hint: Any) -> str | None:
+    """The JVM descriptor that ``Annotated[..., Descriptor("I")]`` gives, or None."""
     while get_origin(hint) is Annotated:
         for note in reversed(hint.__metadata__):
             # By name: naming the class would load javatypes.py for programs that have no use for it.
@@ -161,7 +161,7 @@ def descriptor_of(hint: Any) -> str:
                 text: str = note.text
                 return text
         hint = hint.__origin__
-    return ""
+    return None
 
 
 def unbound(variable: TypeVar) -> Any:

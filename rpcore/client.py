@@ -25,6 +25,7 @@ from rpcore.service import InterfaceSpec, interface_spec
 from rpcore.transport import Pool, loop_engine, raised
 
 if TYPE_CHECKING:
+    from rpcore.definition import Source
     from rpcore.report import ServiceReport
 
 T = TypeVar("T")
@@ -111,6 +112,7 @@ class Client:
         filters: Iterable[Filter | str] = (),
         attachments: Mapping[str, Any] | None = None,
         methods: Mapping[str, OptionValues] | None = None,
+        definition: Source | None = None,
         **options: Unpack[OptionValues],
     ) -> GenericService: ...
     @overload
@@ -124,6 +126,7 @@ class Client:
         filters: Iterable[Filter | str] = (),
         attachments: Mapping[str, Any] | None = None,
         methods: Mapping[str, OptionValues] | None = None,
+        definition: Source | None = None,
         **options: Unpack[OptionValues],
     ) -> T: ...
     def refer(
@@ -136,6 +139,7 @@ class Client:
         filters: Iterable[Filter | str] = (),
         attachments: Mapping[str, Any] | None = None,
         methods: Mapping[str, OptionValues] | None = None,
+        definition: Source | None = None,
         **options: Unpack[OptionValues],
     ) -> Any:
         """A stub of ``interface``: an object with its methods, whose calls go to a provider.
@@ -150,10 +154,13 @@ class Client:
             filters: around the calls of this stub, inside those of the client.
             attachments: sent with every call.
             methods: options by method name.
+            definition: what a Java provider published of the service (``rpcore.definition``), or the path of its JSON:
+                the declaration is checked against it.
             options: see ``rpcore.model.Options``.
 
         Raises:
-            ConfigurationError: not a declared ``async def`` interface, a bad hint, option or URL.
+            ConfigurationError: not a declared ``async def`` interface, a bad hint, option or URL, or not what
+                the definition says.
         """
         if self._closed:
             raise errors.LocalProtocolError("this client was closed")
@@ -167,6 +174,7 @@ class Client:
             attachments=attachments,
             methods=methods,
             options=options,
+            definition=definition,
             blocking=False,
         )
         self._referrals.append(referral)

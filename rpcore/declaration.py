@@ -92,7 +92,8 @@ def read_methods(
     """The methods of ``cls`` and its bases, bases first, each checked.
 
     Raises:
-        ConfigurationError: a member is no method, a method cannot be remote, or two share a wire name.
+        ConfigurationError: a member is no method, or a method cannot be remote. That two share a wire name is right
+            for overloads, whose parameters differ; ``InterfaceSpec.resolve`` knows whether they do.
     """
     convert = CONVENTIONS.get(naming)
     if convert is None:
@@ -115,14 +116,6 @@ def read_methods(
         methods[name] = spec
     if not methods:
         raise ConfigurationError(f"{cls.__name__}: an interface needs at least one method")
-    taken: dict[str, str] = {}
-    for name, spec in methods.items():
-        other = taken.setdefault(spec.wire_name, name)
-        if other != name:
-            raise ConfigurationError(
-                f"{cls.__name__}: methods {other!r} and {name!r} have one wire name, {spec.wire_name!r};"
-                " give one of them another by @rpcore.method(name=...)"
-            )
     return tuple(methods.values())
 
 
@@ -189,7 +182,10 @@ def _is_machinery(name: str, member: object) -> bool:
 def _signature(function: FunctionType, where: str, *, blocking: bool) -> inspect.Signature:
     """The signature without ``self``, once it is sure that a remote call can be made of it."""
     if function.__module__ == "typing":
-        raise ConfigurationError(f"{where}: overloads are one method on the wire; declare one per signature")
+        raise ConfigurationError(
+            f"{where}: overloads have names of their own in Python; declare one method for each signature, those of"
+            " one Java name with @rpcore.method(name=...)"
+        )
     if inspect.isasyncgenfunction(function) or inspect.isgeneratorfunction(function):
         raise ConfigurationError(f"{where} is a generator: {STREAMS}")
     is_async = inspect.iscoroutinefunction(function)

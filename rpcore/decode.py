@@ -3,8 +3,7 @@
 For people who look at a connection, so it is lenient where the engine is strict: nothing raises, whatever
 cannot be understood is shown with its offset and the reason, and reading goes on at the next header that
 makes sense. ``frames`` cuts bytes into items, ``explain`` gives the fields of one by name, ``render`` prints
-it. msgpack bodies are decoded with the stock package; of hessian2 bodies only the strings at the
-start of a request, the kind of a response, refusals and events are, the rest is shown as bytes.
+it. msgpack bodies are decoded with the stock package, hessian2 bodies without any declaration.
 """
 
 from __future__ import annotations
@@ -14,6 +13,10 @@ import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, TypeAlias
+
+from rpcore import errors
+from rpcore._codec import hessian_loads
+from rpcore.dispatch import split_descriptor
 
 MAGIC = b"\xda\xbb"
 HEADER = struct.Struct(">2sBBqi")
@@ -72,6 +75,7 @@ REFUSALS = {
     "payload": "a body is larger than the option `payload` allows",
     "result": "the handler returned something that its declaration does not allow; it was executed",
     "serialization": "the request's serialization is not spoken here; surely not executed",
+    "token": "the call carried no token, or another than the provider wants; surely not executed",
     "service": "no such service, or not in this version or group; surely not executed",
 }
 """The codes in brackets before the text of an rpcore provider's refusals, and what they tell the caller."""
@@ -330,14 +334,40 @@ def _hessian2_request(body: bytes) -> dict[str, Any]:
         if text is None:
             return {**found, "bytes": body[position:], "problem": f"expected a string: {name}"}
         found[name], position = text, position_after
-    return {**found, "bytes": body[position:]}
+    try:
+        # One stream: class definitions and references run through all of it.
+        values = hessian_loads(body)[len(HESSIAN2_REQUEST_STRINGS) :]
+        count = len(split_descriptor(found["parameter types"]))
+    except errors.RpcError as error:
+        return {**found, "bytes": body[position:], "problem": str(error)}
+    found["arguments"] = values[:count]
+    if len(values) <= count:
+        return {**found, "problem": f"expected {count} arguments and attachments, got {len(values)} values"}
+    found["attachments"] = values[count]
+    return _with(found, _after(values[count + 1 :]))
 
 
 def _hessian2_response(body: bytes) -> dict[str, Any]:
     kind = HESSIAN2_RESPONSES.get(body[0]) if body else None
     if kind is None:
         return {"bytes": body, "problem": "expected the kind of the response, an int from 0 to 5"}
-    return {"kind": kind, "bytes": body[1:]}
+    try:
+        values = hessian_loads(body)[1:]
+    except errors.RpcError as error:
+        return {"kind": kind, "bytes": body[1:], "problem": str(error)}
+    found: dict[str, Any] = {"kind": kind}
+    names = [kind.partition(",")[0]] if not kind.startswith("null") else []
+    if kind.endswith("attachments"):
+        names.append("attachments")
+    if len(values) < len(names):
+        return {**found, "bytes": body[1:], "problem": f"expected {' and '.join(names)}"}
+    found |= dict(zip(names, values, strict=False))
+    return _with(found, _after(values[len(names) :]))
+
+
+def _after(values: list[Any]) -> str:
+    """What is wrong with values behind the last one; dubbo-go writes a null there."""
+    return "" if all(value is None for value in values) else f"{len(values)} values follow"
 
 
 def _hessian2_string(data: bytes, position: int) -> tuple[str | None, int]:

@@ -38,7 +38,7 @@ def request_prefix(key: ServiceKey, method: str) -> bytes:
 
 
 def hessian_prefix(key: ServiceKey, method: str, descriptor: str) -> bytes:
-    """The constant first bytes of every hessian2 request to one method: version, path, service version, method, types."""
+    """What every hessian2 request to one method begins with: protocol version, path, version, method, types."""
     texts = (PROTOCOL_VERSION, key.interface, key.version or "0.0.0", method, descriptor)
     return HessianWriter().dumps(None, *texts)
 

@@ -221,6 +221,12 @@ class InvalidArguments(BadRequest):
     """The provider declares this method with other arguments than were sent. Surely not executed."""
 
 
+class InvalidToken(RpcError):
+    """The provider wants a token with each call, and this one had none or another. Surely not executed."""
+
+    code = "PERMISSION_DENIED"
+
+
 class RemoteError(RpcError):
     """The callee raised; never retried by default.
 
@@ -328,6 +334,7 @@ __all__ = [
     "EncodeError",
     "InvalidArguments",
     "InvalidResult",
+    "InvalidToken",
     "LimitExceeded",
     "LocalProtocolError",
     "NoProvider",

@@ -229,6 +229,7 @@ _IO = "com.alibaba.com.caucho.hessian.io."
 _TIME = f"{_IO}java8."
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MS = timedelta(milliseconds=1)
+_MOST_OFFSET = timedelta(hours=18)  # java.time.ZoneOffset.MAX
 
 Fields: TypeAlias = dict[str, Any]
 
@@ -430,7 +431,18 @@ def _send_time(value: time) -> GenericObject:
 
 
 def _send_offset(offset: timedelta) -> GenericObject:
+    if offset.microseconds or not -_MOST_OFFSET <= offset <= _MOST_OFFSET:
+        raise ValueError(f"no offset of Java's: {offset} is not of whole seconds, or beyond 18 hours")
     return _object(f"{_TIME}ZoneOffsetHandle", seconds=offset // timedelta(seconds=1))
+
+
+def _send_decimal(value: Any) -> GenericObject:
+    exponent = value.as_tuple().exponent
+    if not isinstance(exponent, int):
+        raise ValueError(f"java.math.BigDecimal has no {value}")
+    if not -(1 << 31) < exponent < 1 << 31:
+        raise ValueError(f"the exponent {exponent} does not fit the 32 bits of a java.math.BigDecimal's")
+    return _object("java.math.BigDecimal", value=str(value))
 
 
 def _send_local(value: datetime) -> GenericObject:
@@ -513,7 +525,7 @@ _WRITERS: Mapping[str, Callable[[Any], Any]] = {
     "time": _send_time,
     "timedelta": lambda value: _send_seconds("Duration", value),
     "timezone": lambda value: _send_offset(value.utcoffset(None)),
-    "Decimal": lambda value: _object("java.math.BigDecimal", value=str(value)),
+    "Decimal": _send_decimal,
     "UUID": lambda value: _object("java.util.UUID", value=str(value)),
 }
 

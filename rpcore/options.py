@@ -223,7 +223,8 @@ def layer(
     Args:
         name: what ``rpcore explain`` calls it, such as ``"refer"``.
         values: options of the whole service.
-        methods: options by method, under its Python or its wire name.
+        methods: options by method, under its Python or its wire name. As in Dubbo, what is given for one of
+            several overloads holds for all of its wire name.
         place: where they were written.
         where: how an error names that, such as ``"refer(UserService)"``.
         wire_names: the wire name of each method by its Python name.
@@ -342,7 +343,7 @@ def resolve(
 
     Args:
         method: its wire name.
-        declaration: the interface's own layer (``InterfaceSpec.layer``).
+        declaration: the interface's own layer (``InterfaceSpec.layer_of``).
         provider: what the provider publishes; on the provider itself: its ``export``.
         refer: the consumer's ``refer``.
         rule: the consumer-side rule.

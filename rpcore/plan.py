@@ -39,6 +39,7 @@ from rpcore.class_hints import (
 from rpcore.errors import ConfigurationError
 from rpcore.model import Parameter
 from rpcore.records import Record, describe, describe_exception, register_adapter
+from rpcore.signatures import is_descriptor
 from rpcore.types import camel, dto, named_class
 
 _NO_NAMES: Mapping[str, Any] = types.MappingProxyType({})
@@ -219,7 +220,7 @@ _JAVA_VALUES: Mapping[str, str] = types.MappingProxyType(
         "JavaClass": "Ljava/lang/Class;",
     }
 )
-_BY_DESCRIPTOR: Mapping[str, str] = types.MappingProxyType(
+BY_DESCRIPTOR: Mapping[str, str] = types.MappingProxyType(
     {
         "B": "Byte",
         "S": "Short",
@@ -254,10 +255,10 @@ _ELEMENTS: Mapping[str, str] = types.MappingProxyType(
 )
 
 
-def _element_type(descriptor: str) -> str:
+def element_type(descriptor: str) -> str:
     """How hessian2 calls the type of an array's elements: not as the JVM does."""
     if descriptor.startswith("["):
-        return "[" + _element_type(descriptor[1:])
+        return "[" + element_type(descriptor[1:])
     return _ELEMENTS.get(descriptor) or descriptor[1:-1].replace("/", ".")
 
 
@@ -293,7 +294,7 @@ class _Compiler:
     def node(self, hint: Any) -> _Node:
         """The node of any hint."""
         descriptor = descriptor_of(hint)
-        if descriptor:
+        if descriptor is not None:
             return self.of_described(plain(hint), descriptor)
         hint = plain(hint)
         origin = get_origin(hint)
@@ -364,12 +365,14 @@ class _Compiler:
         inner = item.plan.descriptor
         if inner in _NO_LISTS:
             raise ConfigurationError(f"an array of {_bare(item.plan)} travels as {_NO_LISTS[inner]}")
-        plan = _codec.ListPlan(item.plan, list, "list", "[" + _element_type(inner))
+        plan = _codec.ListPlan(item.plan, list, "list", "[" + element_type(inner))
         return _Node(plan, (list,), frozenset({_LIST}), hashable=False)
 
     def of_described(self, hint: Any, descriptor: str) -> _Node:
         """A hint with a descriptor of its own; one of a number's says how the number is sent."""
-        scalar = _BY_DESCRIPTOR.get(descriptor)
+        if not is_descriptor(descriptor):
+            raise ConfigurationError(f"Descriptor({descriptor!r}) is no JVM descriptor, such as I or Lorg/demo/User;")
+        scalar = BY_DESCRIPTOR.get(descriptor)
         node = self.node(hint)
         if scalar is not None and hint in (int, float, str):
             node = _JAVA_SCALARS.get(scalar, node)
@@ -452,7 +455,7 @@ class _Compiler:
     def define(self, cls: type, record: Record, hints: Mapping[str, Any], key: Any) -> _Node:
         """Compile a record's fields into a new plan, which is known under ``key`` from the start."""
         declared = {f.name: hints.get(f.name, Any) if f.hint is None else f.hint for f in record.fields}
-        wires = self.wire_names(cls, record, declared)
+        wires = wire_names(cls, record, declared, self.naming)
         shape = _Shape(cls, _codec.RecordPlan(cls, cls.__name__), record, declared, wires)
         self.shapes[key] = shape
         self.inside.append(shape)
@@ -482,19 +485,6 @@ class _Compiler:
             wire_name=dto(cls).name,
         )
         return _record_node(shape)
-
-    def wire_names(self, cls: type, record: Record, hints: Mapping[str, Any]) -> dict[str, str]:
-        naming = dto(cls).naming or self.naming
-        rename = _NAMINGS.get(naming)
-        if rename is None:
-            known = ", ".join(repr(name) for name in _NAMINGS)
-            raise ConfigurationError(f"{cls.__qualname__}: unknown naming {naming!r}; known are {known}")
-        wires = {f.name: wire_of(hints[f.name]) or f.wire or rename(f.name) for f in record.fields}
-        for wire in wires.values():
-            both = [name for name, other in wires.items() if other == wire]
-            if len(both) > 1:
-                raise ConfigurationError(f"{cls.__qualname__}: {' and '.join(both)} have the same wire name {wire!r}")
-        return wires
 
     # ---- aliases and unions
 
@@ -585,6 +575,31 @@ class _Compiler:
                 )
         plan = _codec.RecordUnionPlan("@type", plans, [[tag] for tag in tags], written=True)
         return _Node(plan, classes, frozenset({_DICT}), hashable)
+
+
+def wire_names(cls: type, record: Record, hints: Mapping[str, Any], naming: str) -> dict[str, str]:
+    """The wire name of each field by its attribute.
+
+    Args:
+        cls: the record class; a naming that it was given itself beats ``naming``.
+        record: its fields.
+        hints: their resolved hints.
+        naming: the convention in force.
+
+    Raises:
+        ConfigurationError: an unknown naming, or two fields of one name.
+    """
+    naming = dto(cls).naming or naming
+    rename = _NAMINGS.get(naming)
+    if rename is None:
+        known = ", ".join(repr(name) for name in _NAMINGS)
+        raise ConfigurationError(f"{cls.__qualname__}: unknown naming {naming!r}; known are {known}")
+    wires = {f.name: wire_of(hints[f.name]) or f.wire or rename(f.name) for f in record.fields}
+    for wire in wires.values():
+        both = [name for name, other in wires.items() if other == wire]
+        if len(both) > 1:
+            raise ConfigurationError(f"{cls.__qualname__}: {' and '.join(both)} have the same wire name {wire!r}")
+    return wires
 
 
 def _record_node(shape: _Shape) -> _Node:

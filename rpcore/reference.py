@@ -29,6 +29,7 @@ from rpcore.options import CallOptions, Layer, published, resolve
 from rpcore.service import InterfaceSpec
 
 if TYPE_CHECKING:
+    from rpcore.definition import ServiceDefinition
     from rpcore.report import ServiceReport
 
 ARITY_OF_GENERIC = 64
@@ -49,6 +50,7 @@ class Referral:
         attachments: sent with every call.
         forward: keys of the attachments of a call being served that go on with calls made for it; ``"*"``: all
             of the user's.
+        definition: what a Java provider published of the service, as ``refer`` was given it.
     """
 
     def __init__(
@@ -61,8 +63,10 @@ class Referral:
         urls: tuple[Instance, ...] = (),
         attachments: Mapping[str, Any] | None = None,
         forward: frozenset[str] | None = None,
+        definition: ServiceDefinition | None = None,
     ) -> None:
         self.key = key
+        self.definition = definition
         self.forward = forward
         self.spec = spec
         self.layer = layer
@@ -94,10 +98,11 @@ class Referral:
         if self.spec is None:
             return
         for method in self.spec.methods:
-            self.options[method.name] = self._resolve(method.wire_name)
+            self.options[method.name] = self._resolve(method.wire_name, self.spec.layer_of(method))
 
-    def _resolve(self, wire_name: str) -> CallOptions:
-        declaration = self.spec.layer if self.spec is not None else Layer("declaration")
+    def _resolve(self, wire_name: str, declaration: Layer | None = None) -> CallOptions:
+        if declaration is None:
+            declaration = self.spec.layer if self.spec is not None else Layer("declaration")
         return resolve(wire_name, declaration=declaration, provider=self._provider, refer=self.layer)
 
     @property
@@ -139,11 +144,11 @@ class Referral:
                     self.reference,
                     service=self.key.interface,
                     method=method.spec.wire_name,
-                    prefix=request_prefix(self.key, method.spec.wire_name),
+                    prefix=request_prefix(self.key, method.msgpack_name),
                     args=method.args,
                     result=method.result,
                     errors={plan.wire_name: plan for plan in method.errors},
-                    hessian_prefix=hessian_prefix(self.key, method.spec.wire_name, method.args.descriptor),
+                    hessian_prefix=hessian_prefix(self.key, method.spec.wire_name, method.descriptor),
                     hessian_attachments=self._about(),
                 )
         self._configure()

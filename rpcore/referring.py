@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from rpcore import errors
 from rpcore.abc import Filter, Registry
@@ -13,6 +13,9 @@ from rpcore.options import Layer, layer, validate
 from rpcore.reference import Referral
 from rpcore.service import InterfaceSpec, interface_spec
 from rpcore.transport import parse_address
+
+if TYPE_CHECKING:
+    from rpcore.definition import ServiceDefinition, Source
 
 
 class Refers(Protocol):
@@ -35,14 +38,17 @@ def new_referral(
     methods: Mapping[str, Any] | None,
     options: Any,
     blocking: bool,
+    definition: Source | None = None,
 ) -> Referral:
     """The referral that the arguments of ``refer`` describe, checked but not started.
 
     Args:
         blocking: whether the client takes blocking views, not ``async def`` interfaces.
+        definition: what the interface must be like; a ``ServiceDefinition`` or the path of its JSON.
 
     Raises:
-        ConfigurationError: not a declared interface of this kind, a bad hint, option or URL.
+        ConfigurationError: not a declared interface of this kind, a bad hint, option or URL, or not what the definition
+            says.
     """
     spec: InterfaceSpec | None = None
     if isinstance(interface, str):
@@ -57,12 +63,14 @@ def new_referral(
         where = f"refer({spec.cls.__name__})"
         given = layer("refer", options, methods, place="refer", where=where, wire_names=spec.wire_names)
     key = ServiceKey(key.interface, key.group if group is None else group, key.version if version is None else version)
+    defined = None if definition is None else _defined(key, spec, definition)
     own = spec.filters if spec is not None else ()
     return Referral(
         key,
         spec,
         given,
         filters=in_order(client.filters, own, filters),
+        definition=defined,
         urls=_fixed(key, url),
         attachments={"remote.application": client.application, **(attachments or {})}
         if client.application
@@ -82,6 +90,20 @@ def forwarded(attachments: bool | Iterable[str], tag: bool) -> frozenset[str] | 
     if tag:
         keys.add("dubbo.tag")
     return frozenset(keys) or None
+
+
+def _defined(key: ServiceKey, spec: InterfaceSpec | None, given: Source) -> ServiceDefinition:
+    """The definition that ``refer`` was given, once it is sure that it is the service's."""
+    # Loaded where Java's definitions are used: among Python peers there are none.
+    from rpcore.conformance import require_defined
+    from rpcore.definition import definition_of
+
+    definition = definition_of(given)
+    if spec is not None:
+        require_defined(spec, definition)
+    elif definition.interface != key.interface:
+        raise errors.ConfigurationError(f"refer({key}): the definition is of {definition.interface}")
+    return definition
 
 
 def _wrong_kind(spec: InterfaceSpec) -> str:

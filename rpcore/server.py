@@ -54,6 +54,7 @@ class _Export:
     filters: tuple[Filter, ...]
     options: Options
     gauge: Gauge
+    token: str | None
     entries: list[Entry] = field(default_factory=list)
 
 
@@ -182,6 +183,7 @@ class Server:
         *,
         group: str | None = None,
         version: str | None = None,
+        token: str | None = None,
         filters: Iterable[Filter | str] = (),
         methods: Mapping[str, OptionValues] | None = None,
         **options: Unpack[OptionValues],
@@ -193,6 +195,8 @@ class Server:
             implementation: an object with its methods (``async def``, or ``def`` for the thread pool), a context
                 manager that gives one, or a factory: a function or class called without arguments at ``start``.
             group, version: instead of those declared.
+            token: what each call must carry as its attachment ``token``. It is published: consumers that ask the
+                registry send it by themselves, so whoever goes past the registry must be told.
             filters: around its handlers, inside those of the server.
             methods: options by method name.
             options: of the service, such as ``weight=50, tag="gray", executes=100``; published to consumers.
@@ -227,6 +231,7 @@ class Server:
             in_order(self.filters, spec.filters, filters),
             given.options,
             Gauge(str(key), limit=service.executes, option="executes", parent=self._gauge),
+            token,
         )
         self._exports.append(export)
 
@@ -245,7 +250,7 @@ class Server:
         export.entries = []
         for method in export.spec.resolve():
             wire_name = method.spec.wire_name
-            options = resolve(wire_name, declaration=export.spec.layer, provider=export.layer)
+            options = resolve(wire_name, declaration=export.spec.layer_of(method.spec), provider=export.layer)
             # The service's own limit is the parent gauge's; a method has one only if it was given for the method.
             own = export.layer.methods.get(wire_name, Options()).executes or method.spec.options.executes or 0
             handler = found[method.spec.name]
@@ -254,8 +259,10 @@ class Server:
                 function = _filtered(export.filters, export.key, wire_name, function)
             export.entries.append(
                 Entry(
-                    prefix=request_prefix(export.key, wire_name),
-                    hessian_prefix=hessian_prefix(export.key, wire_name, method.args.descriptor),
+                    prefix=request_prefix(export.key, method.msgpack_name),
+                    hessian_prefix=hessian_prefix(export.key, wire_name, method.descriptor),
+                    name=method.msgpack_name,
+                    token=export.token,
                     service=export.key,
                     method=wire_name,
                     handler=function,
@@ -354,7 +361,7 @@ class Server:
                     timestamp=self._started_at,
                     tag=service.tag,
                     application=self.application,
-                    methods=tuple(method.wire_name for method in export.spec.methods),
+                    methods=tuple(dict.fromkeys(method.wire_name for method in export.spec.methods)),
                     options=export.layer.options,
                     method_options=export.layer.methods,
                     params={
@@ -362,6 +369,7 @@ class Server:
                         "prefer.serialization": "hessian2",
                         "rpcore.serialization": "msgpack",
                         "pid": str(os.getpid()),
+                        **({} if export.token is None else {"token": export.token}),
                     },
                 )
             )

@@ -7,11 +7,12 @@ class's own ``__dict__``. What needs types is made later and once: ``resolve()``
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from types import FrameType
-from typing import Any, TypeVar, Unpack, overload
+from typing import TYPE_CHECKING, Any, TypeVar, Unpack, overload
 
 from rpcore._codec import ArgsPlan, ExceptionPlan, Plan
 from rpcore.abc import Filter
@@ -33,6 +34,9 @@ from rpcore.options import Layer, OptionValues, validate
 from rpcore.scope import Scope, declaring_frame, is_stream, without_annotated
 from rpcore.stubs import make_stub_class
 
+if TYPE_CHECKING:
+    from rpcore.definition import Source
+
 C = TypeVar("C", bound=type)
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -53,6 +57,12 @@ class ResolvedMethod:
     result: Plan
     errors: tuple[ExceptionPlan, ...]
     """One per class in ``spec.raises``."""
+    descriptor: str = ""
+    """The JVM descriptors of its parameters, by which Java tells overloads apart: ``over(int, String)`` has
+    ``ILjava/lang/String;``."""
+    msgpack_name: str = ""
+    """How msgpack requests call it: the wire name, for one of several overloads with the descriptor:
+    ``over(I)``."""
 
 
 class InterfaceSpec:
@@ -108,8 +118,12 @@ class InterfaceSpec:
 
     @cached_property
     def layer(self) -> Layer:
-        """The declaration as a layer for ``rpcore.options.resolve``."""
-        return Layer("declaration", self.options, {method.wire_name: method.options for method in self.methods})
+        """The declaration of the service as a layer for ``rpcore.options.resolve``."""
+        return Layer("declaration", self.options)
+
+    def layer_of(self, method: MethodSpec) -> Layer:
+        """The same with what it says of one method, which overloads of one wire name do not share."""
+        return Layer("declaration", self.options, {method.wire_name: method.options})
 
     @cached_property
     def stub_class(self) -> type[Any]:
@@ -121,13 +135,14 @@ class InterfaceSpec:
 
         Raises:
             ConfigurationError: a hint cannot be resolved or has no form on the wire, a default does not fit
-                its hint, two exceptions share a wire name, or a view contradicts its interface.
+                its hint, two exceptions share a wire name, two methods share a wire name and its parameters' Java
+                types, or a view contradicts its interface.
         """
         frame = self._frame  # read first: another thread may be about to drop it
         if self._resolved is None:
             scope = Scope(self.cls, frame)
             if self.of is None:
-                self._resolved = tuple(self._compile(method, scope) for method in self.methods)
+                self._resolved = self._told_apart([self._compile(method, scope) for method in self.methods])
             else:
                 theirs = {method.spec.name: method for method in self.of.resolve()}
                 self._resolved = tuple(self._adopt(view, theirs[view.name], scope) for view in self.methods)
@@ -152,7 +167,26 @@ class InterfaceSpec:
             args=args,
             result=self._compiled(f"{where}: return", compile_type, returns),
             errors=self._exceptions(method, where),
+            descriptor=args.descriptor,
+            msgpack_name=method.wire_name,
         )
+
+    def _told_apart(self, methods: list[ResolvedMethod]) -> tuple[ResolvedMethod, ...]:
+        """The methods, overloads of one wire name with names of their own for msgpack."""
+        shared = {name for name, count in Counter(m.spec.wire_name for m in methods).items() if count > 1}
+        found: dict[str, ResolvedMethod] = {}
+        for method in methods:
+            if method.spec.wire_name in shared:
+                method = replace(method, msgpack_name=f"{method.spec.wire_name}({method.descriptor})")
+            other = found.setdefault(method.msgpack_name, method)
+            if other is not method:
+                raise ConfigurationError(
+                    f"{self.cls.__name__}: methods {other.spec.name!r} and {method.spec.name!r} are one method on the"
+                    f" wire: both are sent as {method.spec.wire_name!r} with the descriptor {method.descriptor!r};"
+                    " give one of them another name by @rpcore.method(name=...), or, when Java overloads it, each the"
+                    " hints of its Java types (rpcore.types)"
+                )
+        return tuple(found.values())
 
     def _adopt(self, view: MethodSpec, method: ResolvedMethod, scope: Scope) -> ResolvedMethod:
         where = f"{self.cls.__name__}.{view.name}"
@@ -368,15 +402,25 @@ def _undeclared(cls: object) -> str:
     return f"{cls.__name__} is not a declared interface"
 
 
-def check(cls: Callable[..., object]) -> None:
+def check(cls: Callable[..., object], *, definition: Source | None = None) -> None:
     """Check the whole declaration of ``cls``, hints included, as the first ``refer`` or ``export`` would.
 
     For users' tests: ``def test_api(): rpcore.check(UserService)``.
 
+    Args:
+        cls: the declared class.
+        definition: what a Java provider published of the service (``rpcore.definition``), or the path of its JSON:
+            every declared method must be there.
+
     Raises:
         ConfigurationError: naming interface, method and parameter.
     """
-    interface_spec(cls).resolve()
+    spec = interface_spec(cls)
+    spec.resolve()
+    if definition is not None:
+        from rpcore.conformance import require_defined  # loaded where Java's definitions are used
+
+        require_defined(spec, definition)
 
 
 def handlers(spec: InterfaceSpec, implementation: object) -> dict[str, Handler]:

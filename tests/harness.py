@@ -15,7 +15,7 @@ from typing import Any, Protocol
 import msgpack
 
 import rpcore
-from rpcore import errors
+from rpcore import _codec, errors
 from rpcore._core import Caller, Connection, Endpoint, Engine, Entry, Gauge, Node, Reference
 from rpcore.dispatch import Dispatch, request_prefix
 from rpcore.loadbalance import build
@@ -261,15 +261,17 @@ class Wire:
         limits: of both connections.
         options: for both ``Connection`` objects (``flush_frames``, ``waiting_limit``).
         window: bytes of each engine's receive window.
+        rpcore: whether the client takes its peer for rpcore before they have said hello.
     """
 
     def __init__(
         self,
         handlers: dict[str, Handlers] | None = None,
         *,
-        limits: rpcore.Limits | None = None,
+        limits: _codec.Limits | None = None,
         window: int = 65536,
         send_traceback: bool = False,
+        rpcore: bool = True,
         **options: Any,
     ) -> None:
         self.clock = ManualClock(1000.0)
@@ -286,6 +288,7 @@ class Wire:
         self.client = Connection(
             self.near.engine,
             client=True,
+            rpcore=rpcore,
             peer="10.0.0.2:20880",
             limits=limits,
             write=self.out.write,

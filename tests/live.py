@@ -1,6 +1,7 @@
 """Servers, clients and faults over real sockets and processes, for tests that need them.
 
-``serving`` joins a server and a client in this loop. ``Proxy`` stands between two peers and cuts, stalls or delays.
+``serving`` joins a server and a client in this loop. ``Proxy`` stands between two peers and cuts, stalls or delays;
+``Recorder`` keeps the frames that pass.
 ``Provider`` is a server in a process of its own, which may be killed.
 """
 
@@ -17,6 +18,7 @@ from pathlib import Path
 from typing import Any, Self
 
 import rpcore
+from rpcore.decode import Frame, frames
 
 TESTS = Path(__file__).parent
 
@@ -126,17 +128,24 @@ class Proxy:
             writer.transport.abort()
             return
         self._keep(far_writer)
-        for source, sink in ((reader, far_writer), (far_reader, writer)):
-            task = asyncio.create_task(self._pump(source, sink))
+        number = self.accepted
+        for outgoing, source, sink in ((True, reader, far_writer), (False, far_reader, writer)):
+            task = asyncio.create_task(self._pump(source, sink, number, outgoing))
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
 
     def _keep(self, writer: asyncio.StreamWriter) -> None:
         self._writers.add(writer)
 
-    async def _pump(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    def passing(self, number: int, outgoing: bool, data: bytes) -> None:
+        """Data of connection ``number``, counted from 1; ``outgoing``: towards the target."""
+
+    async def _pump(
+        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, number: int, outgoing: bool
+    ) -> None:
         try:
             while data := await reader.read(65536):
+                self.passing(number, outgoing, data)
                 await self._flowing.wait()
                 if self.delay:
                     await asyncio.sleep(self.delay)
@@ -147,6 +156,23 @@ class Proxy:
         finally:
             self._writers.discard(writer)
             writer.transport.abort()
+
+
+class Recorder(Proxy):
+    """A proxy that keeps the frames that passed."""
+
+    def __init__(self, target: str) -> None:
+        super().__init__(target)
+        self._passed: dict[tuple[int, bool], bytearray] = {}
+
+    def passing(self, number: int, outgoing: bool, data: bytes) -> None:
+        self._passed.setdefault((number, outgoing), bytearray()).extend(data)
+
+    def frames(self, *, outgoing: bool) -> list[Frame]:
+        """All frames of one direction, connection by connection."""
+        items = [item for key, data in self._passed.items() if key[1] is outgoing for item in frames(bytes(data))]
+        assert all(isinstance(item, Frame) and not item.missing for item in items), "not only whole frames passed"
+        return [item for item in items if isinstance(item, Frame)]
 
 
 class Provider:

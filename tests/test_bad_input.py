@@ -307,14 +307,14 @@ def test_a_reply_that_is_no_value_of_the_declared_type_fails_that_call_alone(run
     run(main())
 
 
-def test_a_peer_of_another_kind_is_refused_when_it_is_met(run: Run) -> None:
+def test_a_peer_of_another_kind_is_not_spoken_to_in_msgpack_when_that_was_asked_for(run: Run) -> None:
     async def main() -> None:
         async with (
             FakeServer(hello=b"\x4e") as server,
             rpcore.Client("memory://unused") as client,
         ):
-            stub = client.refer(Service, url=server.address, retries=0)
-            with pytest.raises(errors.ConnectError, match=r"not rpcore"):
+            stub = client.refer(Service, url=server.address, retries=0, serialization="msgpack")
+            with pytest.raises(errors.ConfigurationError, match=r"is not rpcore"):
                 await stub.echo("x")
             assert server.requests == 0
 

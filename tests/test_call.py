@@ -55,6 +55,7 @@ class Peers:
         connection = Connection(
             self.wire.near.engine,
             client=True,
+            rpcore=True,
             peer=self.endpoints[i].address,
             write=box.write,
             writelines=box.writelines,
@@ -711,7 +712,7 @@ def test_a_connection_that_is_closed_when_it_is_reported_does_not_hold_the_loop(
     peers = Peers(1)
     lost(peers, 0)
     task = peers.call()
-    dead = Connection(peers.wire.near.engine, client=True)
+    dead = Connection(peers.wire.near.engine, client=True, rpcore=True)
     dead.close()
     peers.endpoints[0].connected(dead)
     assert not task.done

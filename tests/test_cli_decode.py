@@ -70,7 +70,11 @@ def test_json_of_a_response_and_of_garbage() -> None:
     result = decode("--json", "dabb0214 0000000000000007 00000003 940148", "ffff")
     response, garbage = map(json.loads, result.stdout.splitlines())
     assert response["status"] == {"code": 20, "name": "OK"}
-    assert response["body"] == {"kind": "value, then attachments", "bytes": "0148"}
+    assert response["body"] == {
+        "kind": "value, then attachments",
+        "bytes": "0148",
+        "problem": "expected value and attachments",
+    }
     assert garbage == {"offset": 19, "kind": "garbage", "reason": garbage["reason"], "bytes": "ffff"}
 
 

@@ -32,7 +32,7 @@ def test_the_file_holds_both_kinds() -> None:
 @pytest.mark.parametrize("each", CALLS, ids=named)
 @pytest.mark.parametrize("piece", [0, 1, 17])
 def test_the_header_of_every_frame_is_read_as_java_meant_it(each: dict[str, Any], piece: int) -> None:
-    """We do not speak hessian2 calls yet; that they are refused or dropped whole shows that we read their headers."""
+    """None of their services is here; that they are refused or dropped whole shows that we read their headers."""
     header = each["header"]
     wire = Wire({"echo": echo})
     feed(wire.server, bytes.fromhex(each["hex"]), piece)
@@ -137,7 +137,7 @@ def test_rpcore_peers_recognise_each_other_by_the_first_heartbeat() -> None:
 
 @pytest.mark.parametrize("body", [b"\x4e", b"\x4e\x4e"])
 def test_a_foreign_peer_that_echoes_the_first_heartbeat_is_not_taken_for_ours(body: bytes) -> None:
-    wire = Wire()
+    wire = Wire(rpcore=False)
     wire.client.hello()
     wire.ticks.run()
     wire.out.take()
@@ -161,11 +161,20 @@ def test_a_cancelled_call_is_told_only_to_a_peer_that_understands() -> None:
         assert events == ([(0xA0 | 29, 0, 1, b"\xa1C")] if understands else [])
 
 
-def test_a_java_value_reply_to_one_of_our_calls_fails_that_call_alone() -> None:
+def test_a_java_value_reply_is_read() -> None:
     wire = Wire()
     first, second = wire.call("a", retries=0), wire.call("b", retries=0)
-    feed(wire.client, frame(HESSIAN2, 20, 1, bytes.fromhex("940748656c6c6f2077")) + reply(2, "fine"))
+    feed(wire.client, frame(HESSIAN2, 20, 1, bytes.fromhex("910748656c6c6f2077")) + reply(2, "fine"))
+    wire.ticks.run()
+    assert first.result() == "Hello w"
+    assert second.result() == "fine"
+
+
+def test_a_reply_in_another_serialization_fails_that_call_alone() -> None:
+    wire = Wire()
+    first, second = wire.call("a", retries=0), wire.call("b", retries=0)
+    feed(wire.client, frame(7, 20, 1, b"anything") + reply(2, "fine"))
     wire.ticks.run()
     assert isinstance(first.error, errors.RemoteProtocolError)
-    assert "serialization 2" in first.error.message
+    assert "serialization 7" in first.error.message
     assert second.result() == "fine"

@@ -262,7 +262,7 @@ def test_a_call_started_while_its_connection_closes_goes_to_the_next_connection(
     wire.endpoint.lost(wire.client)
     wire.ticks.run()
     assert wire.dials.wanted == [wire.endpoint]
-    fresh = Connection(wire.near.engine, client=True, write=wire.out.write, writelines=wire.out.writelines)
+    fresh = Connection(wire.near.engine, client=True, rpcore=True, write=wire.out.write, writelines=wire.out.writelines)
     wire.client = fresh
     wire.endpoint.connected(fresh)
     wire.pump()

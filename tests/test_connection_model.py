@@ -130,6 +130,7 @@ class PendingCalls(RuleBasedStateMachine):
         wire.client = Connection(
             wire.near.engine,
             client=True,
+            rpcore=True,
             write=wire.out.write,
             writelines=wire.out.writelines,
             events=wire.client_events,

@@ -350,7 +350,12 @@ def test_ids_skip_places_still_taken_by_a_slow_call() -> None:
 def test_the_table_grows_and_every_reply_finds_its_call(first_id: int) -> None:
     wire = Wire({"echo": echo})
     wire.client = Connection(
-        wire.near.engine, client=True, write=wire.out.write, writelines=wire.out.writelines, first_id=first_id
+        wire.near.engine,
+        client=True,
+        rpcore=True,
+        write=wire.out.write,
+        writelines=wire.out.writelines,
+        first_id=first_id,
     )
     wire.endpoint.lost(wire.endpoint.connections[0])
     wire.endpoint.connected(wire.client)

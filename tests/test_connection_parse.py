@@ -62,9 +62,9 @@ SERVER_CASES = [
         [(HESSIAN2, 40, 6, "[serialization] serialization 7 is not served here")],
     ),
     Case(
-        "hessian2 request, of which only the header is read",
+        "hessian2 request that ends too early",
         frame(0xC2, 0, 6, b"\x05" + b"2.0.2"),
-        [(HESSIAN2, 40, 6, "[serialization] serialization 2 is not served here")],
+        [(HESSIAN2, 40, 6, "[arguments] unreadable request: path: the data ends inside a value")],
     ),
     Case("one-way in a serialization nobody speaks", frame(REQUEST | 7, 0, 6, b"whatever"), []),
     Case("request after a heartbeat", frame(0xE2, 0, 5, b"\x4e") + request(7, "x"), [
@@ -134,8 +134,11 @@ def outcome(task: Any) -> Any:
         (refusal(1, 40, "[method] no method y"), (errors.UnknownMethod, "no method y")),
         (refusal(1, 40, "[arguments] args.value: bad"), (errors.InvalidArguments, "args.value: bad")),
         (refusal(1, 40, "[payload] too large"), (errors.PayloadTooLarge, "request: too large")),
-        (refusal(1, 40, "no code of ours"), (errors.InvalidArguments, "no code of ours")),
-        (frame(HESSIAN2, 40, 1, b"\x0bFail to foo"), (errors.InvalidArguments, "Fail to foo")),
+        (refusal(1, 40, "no code of ours"), (errors.BadRequest, "status 40, the request was refused: no code of ours")),
+        (
+            frame(HESSIAN2, 40, 1, b"\x0bFail to foo"),
+            (errors.BadRequest, "status 40, the request was refused: Fail to foo"),
+        ),
         (frame(MSGPACK, 20, 1, b"\x93\x00"), (errors.DecodeError, None)),
         (frame(MSGPACK, 20, 1, b"\x92\x00\xc0"), (errors.DecodeError, None)),
         (frame(MSGPACK, 20, 1, b""), (errors.DecodeError, None)),

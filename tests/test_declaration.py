@@ -368,17 +368,17 @@ def test_method_arguments_that_are_wrong(arguments: dict[str, Any], message: str
     assert refusal(lambda: method(**arguments)(fine)).startswith(message)
 
 
-def test_two_methods_with_one_wire_name() -> None:
-    def make() -> None:
-        @interface("demo.Twice", naming="camel")
-        class Twice(Protocol):
-            async def find_all(self) -> None: ...
+def test_two_methods_with_one_wire_name_and_one_descriptor() -> None:
+    @interface("demo.Twice", naming="camel")
+    class Twice(Protocol):
+        async def find_all(self, ids: list[int]) -> None: ...
 
-            @method(name="findAll")
-            async def find_every(self) -> None: ...
+        @method(name="findAll")
+        async def find_every(self, names: tuple[str, ...]) -> None: ...
 
-    assert refusal(make).startswith(
-        "Twice: methods 'find_all' and 'find_every' have one wire name, 'findAll'; give one of them another"
+    assert refusal(lambda: check(Twice)).startswith(
+        "Twice: methods 'find_all' and 'find_every' are one method on the wire: both are sent as 'findAll' with the"
+        " descriptor 'Ljava/util/List;'; give one of them another name"
     )
 
 

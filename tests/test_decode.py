@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rpcore.dispatch import request_prefix
 from rpcore.decode import HEADER, MAGIC, REFUSALS, Frame, Garbage, explain, frames, render
+from rpcore.dispatch import request_prefix
 from rpcore.model import ServiceKey
 
 GOLDEN: list[dict[str, Any]] = json.loads(Path(__file__).parent.joinpath("data/dubbo-frames.json").read_text())

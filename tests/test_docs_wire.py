@@ -83,7 +83,7 @@ class Pair:
             errors=[compile_exception(NotFound)],
             gauge=Gauge("find"),
         )
-        self.client = Connection(self._engine(), client=True, peer="server", first_id=1)
+        self.client = Connection(self._engine(), client=True, peer="server", first_id=1, rpcore=True)
         self.server = Connection(
             self._engine(),
             client=False,

@@ -97,7 +97,7 @@ def test_good_values_pass_unchanged(place: Place) -> None:
         *(("idempotent", v, "True or False") for v in (0, 1, "yes", None)),
         *(("retry_on", v, "'safe' or 'dubbo'") for v in ("java", True)),
         *(("cluster", v, "a name") for v in ("", 5, None)),
-        *(("serialization", v, "'msgpack'") for v in ("hessian2", 29)),
+        *(("serialization", v, "'msgpack' or 'hessian2'") for v in ("fastjson2", 29)),
         *(("weight", v, "an int of at least 0") for v in (-1, 1.5, 2**31)),
         *(("warmup", v, "a number of seconds of at least 0") for v in (-0.1, math.nan)),
         *(("connections", v, "an int from 1 to 1024") for v in (0, 1025)),

@@ -46,8 +46,8 @@ def run(*command: str | Path, cwd: Path = ROOT, **environment: str) -> subproces
 # and the policies around it. What is not listed composes all of these (client, server, commands).
 VALUES = {"errors", "model", "types", "javatypes"}
 DECLARATION = {
-    *("abc", "assignable", "class_hints", "declaration", "handlers", "hints", "naming", "options"),
-    *("plan", "records", "scope", "stubs"),
+    *("abc", "assignable", "class_hints", "conformance", "declaration", "definition", "handlers", "hints"),
+    *("javahints", "naming", "options", "plan", "records", "scope", "signatures", "stubs"),
 }
 ENGINE = {"_codec", "_core"}
 POLICIES = {"cluster", "filters", "loadbalance", "registry"}

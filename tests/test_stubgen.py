@@ -86,6 +86,7 @@ def assert_same_wire(ours: InterfaceSpec, theirs: InterfaceSpec) -> None:
     assert ours.key == theirs.key
     assert ours.wire_names == theirs.wire_names
     assert ours.layer == theirs.layer
+    assert [*map(ours.layer_of, ours.methods)] == [*map(theirs.layer_of, theirs.methods)]
 
 
 def test_a_client_puts_the_same_bytes_on_the_wire(shop: ModuleType, client: ModuleType) -> None:

@@ -374,10 +374,12 @@ def test_a_peer_that_is_not_rpcore(client: sync.Client) -> None:
     def dubbo(sock: socket.socket) -> None:
         header, _ = read_frame(sock)
         sock.sendall(b"\xda\xbb\x22\x14" + header[4:12] + b"\0\0\0\1\x4e")
-        sock.recv(1000)
+        header, body = read_frame(sock)
+        assert header[2] == 0xC2 and body[:6] == b"\x052.0.2"
+        sock.sendall(b"\xda\xbb\x02\x14" + header[4:12] + b"\0\0\0\5\x91\x03yes")
 
-    with RawPeer(dubbo) as peer, pytest.raises(errors.ConnectError, match="not rpcore"):
-        client.refer(ShopSync, url=peer.url, retries=0).echo("x")
+    with RawPeer(dubbo) as peer:
+        assert client.refer(ShopSync, url=peer.url, retries=0).echo("x") == "yes"
 
 
 def test_a_peer_that_never_greets(clean: None) -> None:

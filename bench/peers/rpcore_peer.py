@@ -1,7 +1,10 @@
 """rpcore as an application uses it: an ordinary dataclass interface, the embedded registry, all defaults.
 
 So every call has a deadline, failover and a balancer; nothing is switched off or set for the benchmark. The
-address that the two processes share is the registry's URL.
+address that the two processes share is the registry's URL. Modes:
+
+* ``hessian2``: bodies in what Dubbo's other implementations speak
+* ``url``: no registry, and the other side is one of those
 """
 
 from __future__ import annotations
@@ -9,7 +12,7 @@ from __future__ import annotations
 import tempfile
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from typing import Protocol
+from typing import Any, Protocol
 
 import rpcore
 from bench import harness
@@ -50,10 +53,11 @@ def serve(mode: str, ready: Callable[[str], None]) -> None:
     """Echo, registered in a directory of its own."""
 
     async def main(registry: str) -> None:
-        server = rpcore.Server(registry=registry, application="bench", host="127.0.0.1", port=0)
+        bare = mode == "url"
+        server = rpcore.Server(registry=registry, application="bench", host="127.0.0.1", port=0, register=not bare)
         server.export(Echo, Echoes())
         async with server:
-            ready(registry)
+            ready(server.address.removeprefix("dubbo://") if bare else registry)
             await harness.forever()
 
     with tempfile.TemporaryDirectory() as directory:
@@ -63,8 +67,12 @@ def serve(mode: str, ready: Callable[[str], None]) -> None:
 @asynccontextmanager
 async def client(mode: str, address: str) -> AsyncIterator[harness.Calls]:
     """One client with its default of one connection."""
-    async with rpcore.Client(registry=address, application="bench") as client:
-        echo = client.refer(Echo)
+    bare = mode == "url"
+    options: dict[str, Any] = {"url": f"dubbo://{address}"} if bare else {}
+    if mode == "hessian2":
+        options["serialization"] = "hessian2"
+    async with rpcore.Client(registry="memory://unused" if bare else address, application="bench") as client:
+        echo = client.refer(Echo, **options)
         functions = {"W1": echo.text, "W2": echo.record, "W3": echo.blob, "W4": echo.blob}
         yield {name: harness.Call(functions[name], value) for name, value in VALUES.items()}
 

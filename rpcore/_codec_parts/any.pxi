@@ -193,6 +193,9 @@ cdef class AnyPlan(Plan):
     cdef object decode_hessian(self, HessianReader h):
         return decode_hessian_any(h)
 
+    cdef int admit(self, object value, list todo) except -1:
+        return 0
+
     cdef int encode_list(self, Writer w, list items) except -1:
         cdef Py_ssize_t i = 0, n = PyList_GET_SIZE(items)
         write_array(w, n)

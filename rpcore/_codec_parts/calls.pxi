@@ -236,6 +236,9 @@ cdef class ExceptionPlan(Plan):
         h.settle(number, value)
         return value
 
+    cdef int admit(self, object value, list todo) except -1:
+        return 0 if isinstance(value, self.cls) else refuse(self.cls.__name__, value)
+
     cdef str jvm(self):
         return jvm_of(self.wire_name)
 

@@ -50,13 +50,13 @@ cdef class HessianReader:
     """
 
     def __cinit__(self):
-        self.classes = []
         self.types = []
         self.remembered = []
 
     def __dealloc__(self):
         self.finish()
         PyMem_Free(self.refs)
+        PyMem_Free(self.classes)
 
     cdef int start(self, Reader r, dict known) except -1:
         """Begin a stream; ``known``: plans of the classes that the interface names, by wire name, or None."""
@@ -72,8 +72,7 @@ cdef class HessianReader:
         while n:
             n -= 1
             Py_XDECREF(self.refs[n].value)
-        if self.classes:
-            self.classes.clear()
+        self.drop_classes(0)
         if self.types:
             self.types.clear()
 
@@ -91,7 +90,7 @@ cdef class HessianReader:
         charge(self.r, REF_COST)
         Py_XINCREF(value)
         self.refs[n].value = value
-        self.refs[n].plan = <PyObject*>plan
+        self.refs[n].plan = <size_t><PyObject*>plan
         self.count += 1
         return n
 
@@ -115,20 +114,33 @@ cdef class HessianReader:
         if self.refs[n].value == NULL:
             raise DecodeError(f"reference to number {n}, which contains it: such a value cannot be part of itself")
         value = <object>self.refs[n].value
-        if self.refs[n].plan != <PyObject*>plan and plan is not any_plan:
-            self.check(plan, value)
+        if self.refs[n].plan | 1 != <size_t><PyObject*>plan | 1 and plan is not any_plan:
+            return self.adopt(plan, value)
+        self.refs[n].plan |= 1
         return value
 
-    cdef int check(self, Plan plan, object value) except -1:
-        """A value that was read as another type must be of this one, too: whether it can be sent as such tells."""
-        cdef Writer w = Writer.__new__(Writer)
-        if isinstance(plan, RecordPlan) and type(value) is (<RecordPlan>plan).cls:
-            return 0
+    cdef object adopt(self, Plan plan, object value):
+        """A value that was read as another type, as one of this type.
+
+        It must be of this type too; only between list and tuple, set and frozenset it is copied. Not recursive: the value may be
+        deeper than what was read, by its references, and may contain itself.
+        """
+        cdef list todo
+        cdef Plan node
+        cdef set seen = set()
+        value = other_shape(plan, value)
+        todo = [(plan, value)]
         try:
-            plan.encode(w, value)
-        except CodecError as error:
+            while todo:
+                node, item = todo.pop()
+                if node is any_plan or (id(node), id(item)) in seen:
+                    continue
+                seen.add((id(node), id(item)))
+                charge(self.r, ENTRY_COST)
+                node.admit(item, todo)
+        except EncodeError as error:
             raise DecodeError(f"a reference to another type of value: {error.message}", path=error.path) from error
-        return charge(self.r, w.pos)
+        return value
 
     cdef int pass_definitions(self) except -1:
         """Read the class definitions at the present position, if there are any."""
@@ -145,9 +157,8 @@ cdef class HessianReader:
             size = PyBytes_GET_SIZE(c.raw)
             if size <= r.end - start and memcmp(start, PyBytes_AS_STRING(c.raw), size) == 0:
                 r.p += size
-                self.classes.append(c)
-                return charge(r, REF_COST)
-        if len(self.classes) >= MOST_CLASSES:
+                return self.add_class(c)
+        if self.class_count >= MOST_CLASSES:
             raise DecodeError(f"more than {<int>MOST_CLASSES} class definitions")
         charge(r, CLASS_COST)
         r.p += 1
@@ -158,7 +169,7 @@ cdef class HessianReader:
         size = r.p - start
         charge(r, size)
         c = HessianClass(name, names, PyBytes_FromStringAndSize(<const char*>start, size))
-        self.classes.append(c)
+        self.add_class(c)
         if size <= LONGEST_NAME and len(self.remembered) < REMEMBERED:
             self.remembered.append(c)
         return 0
@@ -179,9 +190,32 @@ cdef class HessianReader:
                 unexpected(r, "the number of a class")
         else:
             return None
-        if n < 0 or n >= len(self.classes):
-            raise DecodeError(f"object of class number {n}, but {len(self.classes)} were defined")
+        if n < 0 or n >= self.class_count:
+            raise DecodeError(f"object of class number {n}, but {self.class_count} were defined")
         return <HessianClass>self.classes[n]
+
+    cdef int add_class(self, HessianClass c) except -1:
+        """Give a definition the next number."""
+        cdef Py_ssize_t cap
+        cdef PyObject** classes
+        charge(self.r, REF_COST)
+        if self.class_count == self.class_cap:
+            cap = 2 * self.class_cap or 8
+            classes = <PyObject**>PyMem_Realloc(self.classes, cap * sizeof(PyObject*))
+            if classes == NULL:
+                raise MemoryError
+            self.classes = classes
+            self.class_cap = cap
+        Py_INCREF(c)
+        self.classes[self.class_count] = <PyObject*>c
+        self.class_count += 1
+        return 0
+
+    cdef void drop_classes(self, Py_ssize_t n) noexcept:
+        """Keep ``n`` definitions."""
+        while self.class_count > n:
+            self.class_count -= 1
+            Py_DECREF(<object>self.classes[self.class_count])
 
     cdef object take_type(self):
         """The type of a list or map: a name, or the index of one that was read before."""
@@ -237,7 +271,18 @@ cdef class HessianReader:
 
     def loads(self, data, plan=None, Limits limits=None):
         """The value in ``data``, which holds one; see ``hessian_loads``."""
-        return self.load_all(data, (any_plan if plan is None else plan,), limits)[0]
+        cdef Plan node = any_plan if plan is None else plan
+        cdef Reader r = Reader.__new__(Reader)
+        r.open(data, limits)
+        self.start(r, self.known)
+        try:
+            value = node.decode_hessian(self)
+            if r.p != r.end:
+                raise DecodeError(f"{r.end - r.p} bytes follow the value")
+        finally:
+            self.finish()
+            self.r = None
+        return value
 
     def load_stream(self, data, *plans, Limits limits=None):
         """All values in ``data`` as a list; see ``hessian_loads``."""
@@ -263,7 +308,7 @@ cdef class HessianReader:
         return values
 
     def __repr__(self):
-        return f"<HessianReader {self.count} containers, {len(self.classes)} classes>"
+        return f"<HessianReader {self.count} containers, {self.class_count} classes>"
 
 
 def hessian_loads(data, *plans, Limits limits=None):

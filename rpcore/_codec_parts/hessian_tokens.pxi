@@ -3,8 +3,6 @@
 # A string's length counts UTF-16 units, and each unit is encoded by itself: a character beyond U+FFFF is two surrogates of three
 # bytes each (CESU-8). Doubles are never written in the four-byte form 5f, which Java and Envoy read differently.
 
-from libc.math cimport signbit
-
 cdef enum:
     CHUNK_UNITS = 0x8000        # of a long string, as Java writes it; never ends inside a surrogate pair
     CHUNK_BYTES = 0xFFFF        # of a long binary: what its header can say
@@ -54,6 +52,7 @@ fill_tags()
 
 cdef extern from *:
     """
+    #include <math.h>
     #define RP_HIGH(u) (((u) & 0xFC00) == 0xD800)
 
     static Py_ssize_t rp_units(PyObject *s) {
@@ -96,6 +95,22 @@ cdef extern from *:
         }
         return out;
     }
+    /* The shortest form of a double, at most 9 bytes; returns its end. */
+    static inline char *rp_put_hessian_double(char *p, double value) {
+        if (value >= -32768.0 && value <= 32767.0) {
+            int whole = (int)value;
+            if (whole == value && !(whole == 0 && signbit(value))) {
+                if (whole == 0 || whole == 1) { *p++ = (char)(0x5B + whole); }
+                else if (whole >= -128 && whole <= 127) { *p++ = 0x5D; *p++ = (char)whole; }
+                else { *p++ = 0x5E; rp_put16(p, (uint16_t)whole); p += 2; }
+                return p;
+            }
+        }
+        *p = 0x44;
+        if (value != value) { rp_put64(p + 1, 0x7FF8000000000000ULL); }
+        else { rp_put_double(p + 1, value); }
+        return p + 9;
+    }
     /* The end of `units` units at p. NULL: bytes are missing (*found = -1) or are none of UTF-8 (-2). Otherwise *found says
        whether surrogates are among them. */
     static const unsigned char *rp_skip_units(const unsigned char *p, const unsigned char *end, Py_ssize_t units, int *found) {
@@ -119,6 +134,7 @@ cdef extern from *:
         return p;
     }
     """
+    char* rp_put_hessian_double(char*, double) noexcept
     Py_ssize_t rp_units(object) noexcept
     Py_ssize_t rp_chunk_units(object, Py_ssize_t, Py_ssize_t, Py_ssize_t*) noexcept
     char* rp_put_chars(char*, object, Py_ssize_t, Py_ssize_t) noexcept
@@ -172,33 +188,10 @@ cdef int put_hessian_long(Writer w, int64_t value) except -1:
     return 0
 
 
-cdef int put_hessian_double(Writer w, double value) except -1:
+cdef inline int put_hessian_double(Writer w, double value) except -1:
     """The shortest form. -0.0 keeps its sign, which Java's own writer drops; every NaN is Java's one."""
-    cdef char* p
-    cdef int whole
     reserve(w, 9)
-    p = w.buf + w.pos
-    if -32768.0 <= value <= 32767.0:
-        whole = <int>value
-        if whole == value and not (whole == 0 and signbit(value)):
-            if whole == 0 or whole == 1:
-                p[0] = <char>(0x5B + whole)
-                w.pos += 1
-            elif -128 <= whole <= 127:
-                p[0] = <char>0x5D
-                p[1] = <char>whole
-                w.pos += 2
-            else:
-                p[0] = <char>0x5E
-                rp_put16(p + 1, <uint16_t>whole)
-                w.pos += 3
-            return 0
-    p[0] = <char>0x44
-    if value != value:
-        rp_put64(p + 1, <uint64_t>0x7FF8000000000000)
-    else:
-        rp_put_double(p + 1, value)
-    w.pos += 9
+    w.pos = rp_put_hessian_double(w.buf + w.pos, value) - w.buf
     return 0
 
 

@@ -3,6 +3,7 @@
 cdef enum:
     FEW_CONTAINERS = 8      # so many are found by looking at each; more get a hash table
     FEW_CLASSES = 8
+    MOST_COPIES = 10000     # instead of references; what is that much shared would grow beyond measure
 
 
 @cython.final
@@ -21,12 +22,14 @@ cdef class HessianWriter:
 
     def __cinit__(self):
         self.refs = True
+        self.uncounted = -1
         self.classes = {}
         self.types = {}
 
     def __dealloc__(self):
         self.finish()
         PyMem_Free(self.seen)
+        PyMem_Free(self.levels)
         PyMem_Free(self.slots)
 
     cdef int start(self, Writer w, dict known) except -1:
@@ -43,6 +46,8 @@ cdef class HessianWriter:
             memset(self.slots, 0, (self.mask + 1) * sizeof(int))
             self.mask = 0
         self.count = 0
+        self.uncounted = -1
+        self.copies = 0
         while n:
             n -= 1
             Py_XDECREF(self.seen[n])
@@ -64,14 +69,35 @@ cdef class HessianWriter:
         n = self.find(<PyObject*>value)
         if n < 0:
             return self.number(<PyObject*>value)
+        if self.uncounted >= 0 and n > self.uncounted and self.copies < MOST_COPIES and not self.is_open(n):
+            self.copies += 1
+            return self.number(<PyObject*>value)
         write_byte(self.w, 0x51)
         put_hessian_int(self.w, <int32_t>n)
         return 1
 
-    cdef Py_ssize_t find(self, PyObject* value) noexcept:
+    cdef void miscounted(self) noexcept:
+        """The container just opened, a UUID, has no number for hessian-lite 3 (Dubbo 2.7 to 3.2): to it, references to what follows
+        mean something else. So there are none, but copies, except where only a reference can say that a value contains itself."""
+        if self.uncounted < 0:
+            self.uncounted = self.count - 1
+
+    cdef bint is_open(self, Py_ssize_t n) noexcept:
+        """Whether container ``n`` is one that is being written now."""
         cdef Py_ssize_t i
+        if self.w.depth >= self.levels[n]:
+            return False
+        for i in range(n + 1, self.count):
+            if self.levels[i] >= self.levels[n]:
+                return False
+        return True
+
+    cdef Py_ssize_t find(self, PyObject* value) noexcept:
+        """The number of ``value``, the last one if it has several; -1: none."""
+        cdef Py_ssize_t i = self.count
         if not self.mask:
-            for i in range(self.count):
+            while i:
+                i -= 1
                 if self.seen[i] == value:
                     return i
             return -1
@@ -89,14 +115,20 @@ cdef class HessianWriter:
         """Give ``value`` the next number, and keep it alive so that its address stays its own."""
         cdef Py_ssize_t cap
         cdef PyObject** seen
+        cdef int* levels
         if self.count == self.cap:
             cap = 2 * self.cap or 16
             seen = <PyObject**>PyMem_Realloc(self.seen, cap * sizeof(PyObject*))
             if seen == NULL:
                 raise MemoryError
             self.seen = seen
+            levels = <int*>PyMem_Realloc(self.levels, cap * sizeof(int))
+            if levels == NULL:
+                raise MemoryError
+            self.levels = levels
             self.cap = cap
         self.seen[self.count] = value
+        self.levels[self.count] = self.w.depth
         Py_XINCREF(value)
         self.count += 1
         if self.count > FEW_CONTAINERS:

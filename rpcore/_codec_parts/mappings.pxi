@@ -102,6 +102,12 @@ cdef class DictPlan(Plan):
         decode_hessian_entries(h, out, self.key, self.value)
         return out
 
+    cdef int admit(self, object value, list todo) except -1:
+        if not isinstance(value, self.cls):
+            refuse(self.name, value)
+        admit_items(self.key, value, todo)
+        return admit_items(self.value, value.values(), todo)
+
     cdef str jvm(self):
         return "Ljava/util/Map;"
 

@@ -354,9 +354,7 @@ cdef class RecordPlan(Plan):
 
     cdef object decode_hessian(self, HessianReader h):
         """An object, of whatever class unless a subclass of ours has its name, or a map; by field names."""
-        cdef HessianClass c
-        h.pass_definitions()
-        c = h.open_object()
+        cdef HessianClass c = h.open_object()
         if c is not None:
             if c.expected is not self:
                 c.mapping = make_mapping(self.target(h, c), c.names)
@@ -418,6 +416,19 @@ cdef class RecordPlan(Plan):
                 PyMem_Free(values)
         r.depth += 1
         return out
+
+    cdef int admit(self, object value, list todo) except -1:
+        """An instance was checked when it was made; only a TypedDict's dict may have been read as any dict."""
+        cdef Py_ssize_t i
+        if not isinstance(value, dict if self.from_dict else self.cls):
+            refuse(self.name, value)
+        if self.from_dict:
+            for i in range(self.count):
+                if self.names[i] in value:
+                    todo.append((self.plans[i], value[self.names[i]]))
+                elif self.fields[i].default_kind != DEFAULT_OMIT:
+                    raise EncodeError("the key is missing", path=self.names[i])
+        return 0
 
     cdef str jvm(self):
         return jvm_of(self.wire_name) if self.wire_name else "Ljava/util/Map;"

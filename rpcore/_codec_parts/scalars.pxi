@@ -22,6 +22,13 @@ cdef inline list new_list(Reader r, Py_ssize_t n):
     return PyList_New(n)
 
 
+cdef inline list new_hessian_list(HessianReader h, Plan plan, Py_ssize_t n, Py_ssize_t* number):
+    """The same for a hessian2 stream. It cannot be referred to until ``settle``, so only for elements that do not."""
+    charge(h.r, n * ITEM_COST)
+    number[0] = h.number(NULL, plan)
+    return PyList_New(n)
+
+
 cdef class Plan:
     """One node of a compiled type: encodes and decodes values of exactly that type.
 
@@ -120,6 +127,20 @@ cdef class Plan:
                 pass_index(i)
         h.r.depth += 1
         return 0
+
+    cdef list decode_hessian_whole(self, HessianReader h, Plan plan, Py_ssize_t n):
+        """A list of ``n`` elements, -1: up to a ``Z``, whose header was read, as ``plan``'s value."""
+        cdef list out = []
+        h.number(<PyObject*>out, plan)
+        self.decode_hessian_items(h, out, n)
+        return out
+
+    cdef int admit(self, object value, list todo) except -1:
+        """Raise unless ``value``, which was read as another type, is of this one too. What it contains is left to the caller:
+        pairs of plan and value in ``todo``."""
+        cdef HessianWriter h = HessianWriter.__new__(HessianWriter)
+        h.start(Writer.__new__(Writer), None)
+        return self.encode_hessian(h, value)
 
     cdef str jvm(self):
         """The JVM descriptor of a parameter of this type."""
@@ -329,21 +350,40 @@ cdef class IntPlan(Plan):
             return PyLong_FromLongLong(value)
         return expect_int(decode_hessian_any(h))
 
-    cdef int decode_hessian_items(self, HessianReader h, list out, Py_ssize_t n) except -1:
-        cdef Py_ssize_t i = 0
-        cdef Reader r = h.r
-        cdef int64_t value = 0
-        if n < 0:
-            return Plan.decode_hessian_items(self, h, out, n)
-        charge(r, n * ITEM_COST)
+    cdef int encode_hessian_items(self, HessianWriter h, list items) except -1:
+        cdef list stable = rp_stable_list(items)
+        cdef Py_ssize_t i = 0, n = PyList_GET_SIZE(stable)
         try:
             for i in range(n):
-                out.append(PyLong_FromLongLong(value) if take_hessian_int(r, &value) else self.decode_hessian(h))
+                self.encode_hessian(h, <object>PyList_GET_ITEM(stable, i))
             i = DONE
         finally:
             if i != DONE:
                 pass_index(i)
         return 0
+
+    cdef list decode_hessian_whole(self, HessianReader h, Plan plan, Py_ssize_t n):
+        cdef Py_ssize_t i = 0, number
+        cdef list items
+        cdef object item
+        cdef int64_t value = 0
+        if n < 0:
+            return Plan.decode_hessian_whole(self, h, plan, n)
+        items = new_hessian_list(h, plan, n, &number)
+        try:
+            for i in range(n):
+                if take_hessian_int(h.r, &value):
+                    PyList_SET_ITEM(items, i, new_int(value))
+                    continue
+                item = self.decode_hessian(h)
+                Py_INCREF(item)
+                PyList_SET_ITEM(items, i, <PyObject*>item)
+            i = DONE
+        finally:
+            if i != DONE:
+                pass_index(i)
+        h.settle(number, items)
+        return items
 
     cdef str jvm(self):
         return "J"
@@ -463,36 +503,53 @@ cdef class FloatPlan(Plan):
         return number
 
     cdef int encode_hessian_items(self, HessianWriter h, list items) except -1:
-        cdef Py_ssize_t i = 0, n = PyList_GET_SIZE(items)
-        cdef object item
+        cdef list stable = rp_stable_list(items)
+        cdef Py_ssize_t i = 0, n = PyList_GET_SIZE(stable)
+        cdef PyObject* item
+        cdef Writer w = h.w
+        cdef char* p
+        reserve(w, 9 * n)
+        p = w.buf + w.pos
         try:
             for i in range(n):
-                item = list_item(items, i)
-                if PyFloat_CheckExact(item):
-                    put_hessian_double(h.w, PyFloat_AS_DOUBLE(item))
+                item = PyList_GET_ITEM(stable, i)
+                if PyFloat_CheckExact(<object>item):
+                    p = rp_put_hessian_double(p, PyFloat_AS_DOUBLE(<object>item))
                 else:
-                    self.encode_hessian(h, item)
+                    p = rp_put_hessian_double(p, to_double(<object>item))
             i = DONE
         finally:
             if i != DONE:
                 pass_index(i)
-        return same_size(items, n)
+        w.pos = p - w.buf
+        return 0
 
-    cdef int decode_hessian_items(self, HessianReader h, list out, Py_ssize_t n) except -1:
-        cdef Py_ssize_t i = 0
-        cdef Reader r = h.r
+    cdef list decode_hessian_whole(self, HessianReader h, Plan plan, Py_ssize_t n):
+        cdef Py_ssize_t i = 0, number
+        cdef list items
+        cdef object item
         cdef double value = 0
+        cdef Reader r = h.r
         if n < 0:
-            return Plan.decode_hessian_items(self, h, out, n)
-        charge(r, n * ITEM_COST)
+            return Plan.decode_hessian_whole(self, h, plan, n)
+        items = new_hessian_list(h, plan, n, &number)
         try:
             for i in range(n):
-                out.append(PyFloat_FromDouble(value) if take_hessian_double(r, &value) else self.decode_hessian(h))
+                if r.end - r.p >= 9 and r.p[0] == 0x44:
+                    PyList_SET_ITEM(items, i, new_float(rp_get_double(r.p + 1)))
+                    r.p += 9
+                elif take_hessian_double(r, &value):
+                    PyList_SET_ITEM(items, i, new_float(value))
+                else:
+                    item = self.decode_hessian(h)
+                    Py_INCREF(item)
+                    PyList_SET_ITEM(items, i, <PyObject*>item)
             i = DONE
         finally:
             if i != DONE:
                 pass_index(i)
-        return 0
+        h.settle(number, items)
+        return items
 
     cdef str jvm(self):
         return "D"
@@ -549,41 +606,50 @@ cdef class StrPlan(Plan):
         return put_hessian_str(h.w, value)
 
     cdef object decode_hessian(self, HessianReader h):
-        h.pass_definitions()
-        if tag_of(h.r) != TAG_STR:
-            unexpected(h.r, "str")
+        if h.r.p < h.r.end and h.r.p[0] > 0x1F:
+            h.pass_definitions()
+            if tag_of(h.r) != TAG_STR:
+                unexpected(h.r, "str")
         return owned(take_hessian_str(h.r))
 
     cdef int encode_hessian_items(self, HessianWriter h, list items) except -1:
-        cdef Py_ssize_t i = 0, n = PyList_GET_SIZE(items)
-        cdef object item
+        cdef list stable = rp_stable_list(items)
+        cdef Py_ssize_t i = 0, n = PyList_GET_SIZE(stable)
+        cdef PyObject* item
         try:
             for i in range(n):
-                item = list_item(items, i)
-                if PyUnicode_CheckExact(item):
-                    put_hessian_str(h.w, item)
-                else:
-                    self.encode_hessian(h, item)
-            i = DONE
-        finally:
-            if i != DONE:
-                pass_index(i)
-        return same_size(items, n)
-
-    cdef int decode_hessian_items(self, HessianReader h, list out, Py_ssize_t n) except -1:
-        cdef Py_ssize_t i = 0
-        cdef Reader r = h.r
-        if n < 0:
-            return Plan.decode_hessian_items(self, h, out, n)
-        charge(r, n * ITEM_COST)
-        try:
-            for i in range(n):
-                out.append(owned(take_hessian_str(r)) if r.p < r.end and r.p[0] <= 0x1F else self.decode_hessian(h))
+                item = PyList_GET_ITEM(stable, i)
+                if not PyUnicode_Check(<object>item):
+                    refuse("str", <object>item)
+                put_hessian_str(h.w, <object>item)
             i = DONE
         finally:
             if i != DONE:
                 pass_index(i)
         return 0
+
+    cdef list decode_hessian_whole(self, HessianReader h, Plan plan, Py_ssize_t n):
+        cdef Py_ssize_t i = 0, number
+        cdef list items
+        cdef object item
+        cdef Reader r = h.r
+        if n < 0:
+            return Plan.decode_hessian_whole(self, h, plan, n)
+        items = new_hessian_list(h, plan, n, &number)
+        try:
+            for i in range(n):
+                if r.p < r.end and r.p[0] <= 0x1F:
+                    PyList_SET_ITEM(items, i, take_hessian_str(r))
+                    continue
+                item = self.decode_hessian(h)
+                Py_INCREF(item)
+                PyList_SET_ITEM(items, i, <PyObject*>item)
+            i = DONE
+        finally:
+            if i != DONE:
+                pass_index(i)
+        h.settle(number, items)
+        return items
 
     cdef str jvm(self):
         return "Ljava/lang/String;"

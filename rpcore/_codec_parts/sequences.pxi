@@ -52,6 +52,11 @@ cdef class ListPlan(Plan):
     cdef object decode_hessian(self, HessianReader h):
         return decode_hessian_list(h, self, self.item)
 
+    cdef int admit(self, object value, list todo) except -1:
+        if not isinstance(value, self.cls) or is_text(value):
+            refuse(self.name, value)
+        return admit_items(self.item, value, todo)
+
     cdef str jvm(self):
         if self.type_name is not None:
             return "[" + self.item.jvm()
@@ -88,6 +93,11 @@ cdef class VariadicTuplePlan(Plan):
 
     cdef object decode_hessian(self, HessianReader h):
         return decode_hessian_tuple(h, self, self.item)
+
+    cdef int admit(self, object value, list todo) except -1:
+        if not PyTuple_Check(value):
+            refuse("tuple", value)
+        return admit_items(self.item, value, todo)
 
     cdef str jvm(self):
         return "Ljava/util/List;"
@@ -190,6 +200,14 @@ cdef class TuplePlan(Plan):
         h.settle(number, value)
         return value
 
+    cdef int admit(self, object value, list todo) except -1:
+        if not PyTuple_Check(value):
+            refuse("tuple", value)
+        if PyTuple_GET_SIZE(value) != PyTuple_GET_SIZE(self.items):
+            raise EncodeError(f"expected a tuple of {PyTuple_GET_SIZE(self.items)} elements, got {PyTuple_GET_SIZE(value)}")
+        todo.extend(zip(self.items, value))
+        return 0
+
     cdef str jvm(self):
         return "Ljava/util/List;"
 
@@ -256,6 +274,11 @@ cdef class SetPlan(Plan):
 
     cdef object decode_hessian(self, HessianReader h):
         return decode_hessian_set(h, self, self.item, self.make)
+
+    cdef int admit(self, object value, list todo) except -1:
+        if not isinstance(value, self.cls):
+            refuse(self.name, value)
+        return admit_items(self.item, value, todo)
 
     cdef str jvm(self):
         return "Ljava/util/Set;"

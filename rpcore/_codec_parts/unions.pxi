@@ -31,6 +31,9 @@ cdef class OptionalPlan(Plan):
             return None
         return self.item.decode_hessian(h)
 
+    cdef int admit(self, object value, list todo) except -1:
+        return 0 if value is None else self.item.admit(value, todo)
+
     cdef str jvm(self):
         """Only a box can be null."""
         cdef str plain = self.item.jvm()
@@ -114,6 +117,9 @@ cdef class UnionPlan(Plan):
         if HESSIAN_KINDS[<int>tag] is None or self.by_kind[<int>KINDS.index(HESSIAN_KINDS[<int>tag])] == NULL:
             unexpected(h.r, self.text)
         return (<Plan>self.by_kind[<int>KINDS.index(HESSIAN_KINDS[<int>tag])]).decode_hessian(h)
+
+    cdef int admit(self, object value, list todo) except -1:
+        return (<Plan>self.member_of(value)).admit(value, todo)
 
     cdef tuple java_names(self):
         return sum([(<Plan>plan).java_names() for plan in self.members], ())
@@ -238,7 +244,7 @@ cdef class RecordUnionPlan(Plan):
 
     cdef RecordPlan record_inside(self, HessianReader h, HessianClass c):
         """The record that the entry of a map, or the field of an object of another class, tells: read it and forget that."""
-        cdef Py_ssize_t count = h.count, classes = len(h.classes), types = len(h.types)
+        cdef Py_ssize_t count = h.count, classes = h.class_count, types = len(h.types)
         cdef RecordPlan record
         cdef dict fields
         h.number(NULL, self)
@@ -255,9 +261,13 @@ cdef class RecordUnionPlan(Plan):
         while h.count > count:
             h.count -= 1
             Py_XDECREF(h.refs[h.count].value)
-        del h.classes[classes:]
+        h.drop_classes(classes)
         del h.types[types:]
         return record
+
+    cdef int admit(self, object value, list todo) except -1:
+        cdef RecordPlan record = self.by_type.get(type(value))
+        return (self.record_of(value) if record is None else record).admit(value, todo)
 
     cdef tuple java_names(self):
         return tuple(self.by_name)
@@ -287,6 +297,9 @@ cdef class DeferredPlan(Plan):
 
     cdef object decode_hessian(self, HessianReader h):
         return self.target.decode_hessian(h)
+
+    cdef int admit(self, object value, list todo) except -1:
+        return self.target.admit(value, todo)
 
     cdef str jvm(self):
         return self.target.jvm()
@@ -357,6 +370,9 @@ cdef class RootPlan(Plan):
                 pass_step(self.root)
         return value
 
+    cdef int admit(self, object value, list todo) except -1:
+        return self.item.admit(value, todo)
+
     cdef str jvm(self):
         return self.item.jvm()
 
@@ -391,6 +407,9 @@ cdef class DescribedPlan(Plan):
 
     cdef object decode_hessian(self, HessianReader h):
         return self.item.decode_hessian(h)
+
+    cdef int admit(self, object value, list todo) except -1:
+        return self.item.admit(value, todo)
 
     cdef str jvm(self):
         return self.text

@@ -378,7 +378,18 @@ cdef class Connection:
             request.received = PyBytes_FromStringAndSize(<const char*>p, r.p - p)
             if r.large_next > n:
                 request.received_large = large[n:r.large_next]
+        if entry.token is not None:
+            entry.check_token(self._token_of(request))
         return timeout
+
+    def _token_of(self, Request request):
+        """The token that came as a msgpack attachment, or None."""
+        cdef Reader r = Reader(b"", self.limits)
+        if request.received is None:
+            return None
+        r.start(<const unsigned char*>PyBytes_AS_STRING(request.received), PyBytes_GET_SIZE(request.received),
+                request.received_large)
+        return any_plan.decode(r).get("token")
 
     cdef Entry _find_entry(self, Reader r, const unsigned char* body):
         cdef Entry entry
@@ -842,6 +853,7 @@ cdef class Connection:
         cdef double left
         cdef long long ms
         cdef int serialization = caller.serialization
+        cdef dict attachments = call.attachments
         if self.closed:
             return call.failed(_lost(call, self, self.close_reason, False), now)
         if serialization != HESSIAN2 and not self.peer_rpcore:
@@ -870,6 +882,10 @@ cdef class Connection:
         ms = <long long>ceil(left * 1000.0 - 0.01) if left < 1e12 else 0
         if ms < 1:
             ms = 1
+        if call.node is not None and call.node.token is not None:
+            attachments = {"token": call.node.token, **(attachments or {})}
+        if attachments is not None and caller.attachments is not None:
+            attachments = {**caller.attachments, **attachments}
         w = self.begin_frame()
         pos = w.pos
         npieces = len(w.pieces) if w.pieces is not None else 0
@@ -878,15 +894,14 @@ cdef class Connection:
             w.ensure(HEADER + n + 64)
             w.pos += HEADER
             if serialization == HESSIAN2:
-                write_hessian_request(self, w, call, ms)
+                write_hessian_request(self, w, call, attachments, ms)
             else:
                 memcpy(w.buf + w.pos, PyBytes_AS_STRING(caller.prefix), n)
                 w.pos += n
                 caller.args.encode_args(w, call.args)
                 write_int(w, ms)
-                if call.attachments is not None:
-                    any_plan.encode(w, call.attachments if caller.attachments is None
-                                    else {**caller.attachments, **call.attachments})
+                if attachments is not None:
+                    any_plan.encode(w, attachments)
                 elif caller.attachments_encoded is not None:
                     w.write(PyBytes_AS_STRING(caller.attachments_encoded), PyBytes_GET_SIZE(caller.attachments_encoded))
                 else:

@@ -51,33 +51,37 @@ cdef class Route:
 # ---- requests
 
 
-cdef int write_hessian_request(Connection connection, Writer w, Call call, long long ms) except -1:
+@cython.cdivision(True)
+cdef int write_hessian_request(Connection connection, Writer w, Call call, dict attachments, long long ms) except -1:
     """The body of ``call``, whose attempt has ``ms`` milliseconds left."""
     cdef Caller caller = call.caller
     cdef HessianWriter h = connection.start_hessian(w, caller.args.known)
-    cdef Py_ssize_t n = PyBytes_GET_SIZE(caller.hessian_prefix)
-    cdef dict extra = None
-    cdef bytes text
+    cdef char digits[20]
+    cdef Py_ssize_t n = sizeof(digits), length
     try:
-        w.write(PyBytes_AS_STRING(caller.hessian_prefix), n)
+        w.write(PyBytes_AS_STRING(caller.hessian_prefix), PyBytes_GET_SIZE(caller.hessian_prefix))
         caller.args.encode_hessian(h, call.args)
         w.write(PyBytes_AS_STRING(caller.hessian_attachments), PyBytes_GET_SIZE(caller.hessian_attachments))
         h.number(NULL)              # the map
-        text = b"%d" % ms
-        n = PyBytes_GET_SIZE(text)
-        w.ensure(2 * n + 16)
+        while True:
+            n -= 1
+            digits[n] = <char>(c"0" + ms % 10)
+            ms //= 10
+            if ms == 0:
+                break
+        length = sizeof(digits) - n
+        w.ensure(2 * length + 16)
         memcpy(w.buf + w.pos, b"\x07timeout", 8)
-        w.buf[w.pos + 8] = <char>n
-        memcpy(w.buf + w.pos + 9, PyBytes_AS_STRING(text), n)
-        w.pos += n + 9
+        w.buf[w.pos + 8] = <char>length
+        memcpy(w.buf + w.pos + 9, digits + n, length)
+        w.pos += length + 9
         # What is left of the deadline, for a Java provider's own calls.
         memcpy(w.buf + w.pos, b"\x03_TO", 4)
-        w.buf[w.pos + 4] = <char>n
-        memcpy(w.buf + w.pos + 5, PyBytes_AS_STRING(text), n)
-        w.pos += n + 5
-        if call.attachments is not None:
-            extra = call.attachments if caller.attachments is None else {**caller.attachments, **call.attachments}
-            write_attachments(h, extra)
+        w.buf[w.pos + 4] = <char>length
+        memcpy(w.buf + w.pos + 5, digits + n, length)
+        w.pos += length + 5
+        if attachments is not None:
+            write_attachments(h, attachments)
         elif caller.hessian_fixed is not None:
             w.write(PyBytes_AS_STRING(caller.hessian_fixed), PyBytes_GET_SIZE(caller.hessian_fixed))
         w.write(b"Z", 1)
@@ -211,6 +215,7 @@ cdef long long read_attachments(Connection connection, Request request, HessianR
         raise
     entry = connection.dispatch.of_group(route, found.get("group"))
     request.entry = entry
+    entry.check_token(found.get("token"))
     timeout = _milliseconds(found.get("timeout"))
     for key in ("_TO", "_to"):
         left = _milliseconds(found.get(key))
@@ -371,7 +376,11 @@ cdef str read_hessian_text(Reader r):
     cdef const unsigned char* start = r.p
     h.start(r, None)
     try:
-        return hessian_read_str(h) or ""
+        text = hessian_read_str(h) or ""
+        # Envoy puts a kind before the text of its own errors, as if it were a reply.
+        if r.p != r.end and r.p - start == 1 and 0x90 <= start[0] <= 0x95:
+            text = hessian_read_str(h) or ""
+        return text
     except errors.DecodeError:
         r.p = start
         data = PyBytes_FromStringAndSize(<const char*>start, min(r.end - start, 256))

@@ -37,6 +37,7 @@ cdef class Node:
 
     Attributes:
         instance: the ``rpcore.model.Instance`` as last published.
+        token: what it wants to see in each call, or None.
         endpoint: the pooled connections to its address; ``endpoint.usable`` says whether they take calls.
         weight: effective weight now: the published one, or less while the provider warms up.
         active: calls in flight through this node.
@@ -45,13 +46,14 @@ cdef class Node:
     """
 
     def __init__(self, instance, endpoint=None):
-        self.instance = instance
+        self.update(instance)
         self.endpoint = endpoint
         self.weight = min(max(instance.weight, 0), 0x7FFF_FFFF)
 
     def update(self, instance):
         """Take over what the provider publishes now; the counters and the endpoint stay."""
         self.instance = instance
+        self.token = instance.params.get("token")
 
     cpdef void begin(self) noexcept:
         """Count a call that starts."""

@@ -35,6 +35,7 @@ cdef struct Slot:               # one node's place in one LeastActivePicker
 cdef class Node:
     cdef readonly object instance
     cdef public object endpoint
+    cdef readonly str token     # what this provider wants to see with each call, or None
     cdef public int weight
     cdef readonly long active
     cdef readonly int64_t total

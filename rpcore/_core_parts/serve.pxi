@@ -49,6 +49,7 @@ cdef class Entry:
         prefix: a msgpack request's constant first bytes, by which it is found.
         hessian_prefix: those of a hessian2 request, as we would write it; None: only msgpack is served.
         name: of the method in msgpack requests, where overloads differ by name; ``method`` by default.
+        token: what each call must carry as its attachment ``token``.
         builtin: one of Dubbo's own methods: an rpcore error that it raises is a status, no exception of a handler.
         handler: ``async`` callable of the positional arguments.
         errors: plans of the declared exceptions, most derived first.
@@ -59,10 +60,11 @@ cdef class Entry:
 
     def __init__(self, *, bytes prefix, service, str method, handler, ArgsPlan args not None, Plan result not None,
                  errors=(), Gauge gauge not None, bint cancellable=True, Py_ssize_t payload=HARD_CAP,
-                 bytes hessian_prefix=None, bint builtin=False, str name=None):
+                 bytes hessian_prefix=None, bint builtin=False, str name=None, str token=None):
         self.prefix = prefix
         self.name = method if name is None else name
         self.descriptor = args.descriptor
+        self.token = token
         self.hessian_prefix = hessian_prefix
         self.builtin = builtin
         self.service = service
@@ -74,6 +76,12 @@ cdef class Entry:
         self.gauge = gauge
         self.cancellable = cancellable
         self.payload = payload
+
+    cdef int check_token(self, object given) except -1:
+        if self.token is not None and not compare_digest(str(given).encode(), self.token.encode()):
+            raise errors.InvalidToken(
+                f"{self.service}.{self.method}: {'no token' if given is None else 'a wrong token'} (attachment: token)")
+        return 0
 
     @property
     def parameters(self):
@@ -128,7 +136,9 @@ cdef class Request(Scope):
         cdef Reader r = Reader(b"", self.connection.limits)
         r.start(<const unsigned char*>PyBytes_AS_STRING(self.received), PyBytes_GET_SIZE(self.received),
                 self.received_large)
-        return any_plan.decode(r)
+        found = any_plan.decode(r)
+        found.pop("token", None)
+        return found
 
     cdef dict to_forward(self, frozenset keys):
         """The attachments that came and that calls of the handler send on: those in ``keys``; ``"*"``: all of the user's."""

@@ -11,6 +11,7 @@ cdef dict CODES = {
     "limit": errors.LimitExceeded,
     "draining": errors.PeerGoingAway,
     "result": errors.InvalidResult,
+    "token": errors.InvalidToken,
     "expired": errors.CallTimeout,
 }
 
@@ -38,7 +39,7 @@ cdef object error_of_status(int status, str text):
     code, bracket, message = first.partition("] ")
     cls = CODES.get(code[1:]) if bracket and code.startswith("[") else None
     if cls is not None:
-        error = cls(message)
+        error = cls(f"request: {message}" if status == STATUS_BAD_REQUEST and code == "[payload" else message)
     else:
         if bracket and code == "[cancelled":
             first = message
@@ -60,6 +61,7 @@ cdef tuple status_of(object error):
         (errors.PayloadTooLarge, STATUS_BAD_REQUEST, "payload"),
         (errors.LimitExceeded, STATUS_EXHAUSTED, "limit"),
         (errors.InvalidResult, STATUS_BAD_RESPONSE, "result"),
+        (errors.InvalidToken, STATUS_SERVICE_ERROR, "token"),
     ):
         if isinstance(error, cls):
             return getattr(error, "status", status), code

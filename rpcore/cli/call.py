@@ -150,9 +150,12 @@ def _nobody(interface: str, keys: set[ServiceKey], instances: Sequence[Instance]
 
 def _method_of(spec: InterfaceSpec, name: str) -> ResolvedMethod:
     methods = spec.resolve()
-    for method in methods:
-        if name in (method.spec.name, method.spec.wire_name):
+    for method in sorted(methods, key=lambda method: method.spec.name != name):  # the Python name goes first
+        if name in (method.spec.name, method.msgpack_name):
             return method
+    overloads = [method.spec.name for method in methods if method.spec.wire_name == name]
+    if overloads:
+        raise Failure(f"{spec.cls.__name__} has several methods {name!r} on the wire: say {' or '.join(overloads)}")
     known = [method.spec.name for method in methods]
     near = get_close_matches(name, known, n=1) or known
     raise Failure(f"{spec.cls.__name__} declares no method {name!r}; there is {', '.join(near)}")

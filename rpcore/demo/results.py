@@ -11,11 +11,11 @@ import click
 import msgpack
 
 from rpcore.cli.output import print_table
-from rpcore.dispatch import request_prefix
 from rpcore.decode import HEADER, MAGIC, MSGPACK, REQUEST, TWO_WAY
 from rpcore.demo.api import Search
 from rpcore.demo.measure import Phase
 from rpcore.demo.show import milliseconds
+from rpcore.dispatch import request_prefix
 from rpcore.service import interface_spec
 
 

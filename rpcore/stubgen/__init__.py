@@ -1,4 +1,5 @@
-"""Typed modules written from an interface: its blocking view, and a client that needs no provider code.
+"""Typed modules written from an interface: its blocking view, and a client that needs no provider code; and from what
+a Java provider publishes of its service (``rpcore.stubgen.metadata``).
 
 What is written is ordinary, readable source to be kept under version control. Both kinds speak to the same
 providers as the interface itself: the wire names are the same, and so is every byte of a call.
@@ -18,7 +19,9 @@ from rpcore.model import MethodSpec, Options
 from rpcore.options import nearest
 from rpcore.service import InterfaceSpec, ResolvedMethod, interface_spec
 from rpcore.stubgen.definitions import Reach
-from rpcore.stubgen.module import INDENT, Module, broken, docstring_lines, quoted
+from rpcore.stubgen.layout import INDENT, broken, function_head
+from rpcore.stubgen.metadata import generate_from_definitions
+from rpcore.stubgen.module import Module, docstring_lines, quoted
 from rpcore.stubgen.render import Renderer
 
 
@@ -177,14 +180,14 @@ def _body(doc: str | None, methods: list[str]) -> str:
 
 
 def _method(renderer: Renderer, method: ResolvedMethod, *, blocking: bool) -> str:
-    head = f"{'def' if blocking else 'async def'} {method.spec.name}("
+    name = f"{'def' if blocking else 'async def'} {method.spec.name}"
     parameters = _parameters(renderer, method)
-    tail = f") -> {renderer.hint(method.returns)}:"
+    returns = renderer.hint(method.returns)
     function = method.spec.function
     if function is not None and function.__doc__:
         doc = docstring_lines(function.__doc__, INDENT * 2)
-        return broken(head, parameters, tail, indent=INDENT) + doc
-    return broken(head, parameters, f"{tail} ...", indent=INDENT)
+        return function_head(name, parameters, returns, ":") + doc
+    return function_head(name, parameters, returns, ": ...")
 
 
 def _parameters(renderer: Renderer, method: ResolvedMethod) -> list[str]:
@@ -203,3 +206,6 @@ def _parameters(renderer: Renderer, method: ResolvedMethod) -> list[str]:
     if last is inspect.Parameter.POSITIONAL_ONLY and method.parameters:
         items.append("/")
     return items
+
+
+__all__ = ["generate", "generate_from_definitions"]

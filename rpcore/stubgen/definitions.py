@@ -49,6 +49,8 @@ class Definition:
     """Arguments of ``@dataclass``."""
     tag: str | None = None
     """The tag in unions that the class has by itself."""
+    told: tuple[str, ...] | None = None
+    """Fields of an exception that its base is told, and ``str()`` shows; None for all."""
     doc: str = ""
 
 

@@ -1,4 +1,4 @@
-"""The module that is being written: its names, its imports, its definitions, and how lines are broken.
+"""The module that is being written: its names, its imports, its definitions.
 
 Names are given out once. A class of the user's keeps its name; what is imported steps aside (``date as
 date_``) where that name belongs to a class, a field or a method, because a hint inside the class would find
@@ -12,10 +12,7 @@ import keyword
 import sys
 from collections.abc import Iterable, Sequence
 
-WIDTH = 88
-"""Columns; formatters' common default."""
-
-INDENT = "    "
+from rpcore.stubgen.layout import INDENT, WIDTH
 
 
 class Module:
@@ -107,25 +104,6 @@ def _import_order(name: str) -> tuple[int, str, str]:
     """Constants, then classes, then functions, as isort sorts them."""
     kind = 0 if name.isupper() and len(name) > 1 else 1 if name[:1].isupper() else 2
     return kind, name.lower(), name
-
-
-def broken(head: str, items: Sequence[str], tail: str, *, indent: str = "") -> str:
-    """``head``, ``items`` and ``tail`` on one line, else the items on a line of their own, else one a line.
-
-    Args:
-        head: what comes before the items, with its opening bracket.
-        items: what is separated by commas.
-        tail: what follows, with the closing bracket.
-        indent: of the first line.
-    """
-    joined = ", ".join(items)
-    line = f"{indent}{head}{joined}{tail}"
-    if len(line) <= WIDTH or not items:
-        return f"{line}\n"
-    inner = f"{indent}{INDENT}{joined}"
-    if len(inner) > WIDTH:
-        inner = "\n".join(f"{indent}{INDENT}{item}," for item in items)
-    return f"{indent}{head}\n{inner}\n{indent}{tail}\n"
 
 
 def docstring_lines(text: str, indent: str) -> str:

@@ -24,11 +24,14 @@ from rpcore.stubgen.definitions import (
     opened,
     produced,
 )
-from rpcore.stubgen.module import INDENT, Module, broken, docstring_lines, is_identifier, quoted
+from rpcore.stubgen.layout import INDENT, broken, field_line, function_head
+from rpcore.stubgen.module import Module, docstring_lines, is_identifier, quoted
 from rpcore.types import dto
 
 _UNIONS = (typing.Union, types.UnionType)
 _WRAPPERS = (typing.Required, typing.NotRequired)
+_PUBLIC = {"rpcore.javatypes": "rpcore.types", "rpcore._codec": "rpcore.types"}
+"""Where users find what rpcore defines elsewhere."""
 
 
 class Renderer:
@@ -74,10 +77,12 @@ class Renderer:
         """The name of a class, importing it if it is a library's."""
         if not isinstance(cls, type):
             return self.module.use("typing", getattr(cls, "__name__", None) or cls._name)
-        return self.module.use(cls.__module__, cls.__qualname__) if is_library(cls) else self.name_of(cls)
+        if not is_library(cls):
+            return self.name_of(cls)
+        return self.module.use(_PUBLIC.get(cls.__module__, cls.__module__), cls.__qualname__)
 
     def _annotated(self, hint: Any) -> str:
-        kept = [note for note in hint.__metadata__ if type(note).__module__ == "rpcore.types"]
+        kept = [note for note in hint.__metadata__ if type(note).__module__ in ("rpcore.types", "rpcore.javatypes")]
         base = self.hint(hint.__origin__)
         if not kept:
             return base
@@ -193,6 +198,8 @@ class Renderer:
         kind = definition.kind
         if kind == "TypedDict" and not all(is_identifier(f.name) for f in definition.fields):
             return self._functional_typed_dict(name, definition)
+        if kind == "enum" and not all(map(is_identifier, definition.members)):
+            return self._functional_enum(name, definition)
         head = self._wire_name(definition, name)
         settings = [f"{key}={value}" for key, value in definition.settings.items()]
         if kind == "dataclass":
@@ -205,9 +212,9 @@ class Renderer:
         body = docstring_lines(definition.doc, INDENT) if definition.doc else ""
         lines = [f"{INDENT}{each} = {self._member_value(member)}\n" for each, member in definition.members.items()]
         if kind == "exception":
-            lines += self._constructor(definition.fields)
+            lines += self._constructor(definition)
         else:
-            lines += [f"{INDENT}{self._field(each, kind)}\n" for each in definition.fields]
+            lines += [self._field(each, kind) for each in definition.fields]
         if body and lines:
             body += "\n"
         return head + (body + "".join(lines) or f"{INDENT}pass\n")
@@ -233,19 +240,20 @@ class Renderer:
         return self.value(member._value_)
 
     def _field(self, each: FieldDefinition, kind: str) -> str:
-        line = f"{each.name}: {self.hint(each.hint)}"
+        hint = self.hint(each.hint)
         try:
             default = self._default(each)
         except ConfigurationError as exc:
             raise ConfigurationError(f"{each.name}: {exc.message}") from exc
         if kind != "dataclass" or not (each.settings or isinstance(each.default, Factory)):
-            return line if default is None else f"{line} = {default}"
+            return field_line(each.name, hint, default or "")
         arguments = [] if default is None else [default]
         if default is not None and not isinstance(each.default, Factory):
             arguments = [f"default={default}"]
         arguments += [f"{key}={value}" for key, value in each.settings.items()]
-        call = broken(f"{line} = {self.module.use('dataclasses', 'field')}(", arguments, ")", indent=INDENT)
-        return call.strip()
+        return broken(
+            f"{each.name}: {hint} = {self.module.use('dataclasses', 'field')}(", arguments, ")", indent=INDENT
+        )
 
     def _default(self, each: FieldDefinition) -> str | None:
         if each.default is REQUIRED:
@@ -254,15 +262,19 @@ class Renderer:
             return f"default_factory={self.factory(each.default)}"
         return self.value(each.default)
 
-    def _constructor(self, fields: Iterable[FieldDefinition]) -> list[str]:
+    def _constructor(self, definition: Definition) -> list[str]:
         """The ``__init__`` of an exception: its parameters are what travels."""
-        fields = tuple(fields)
+        fields = definition.fields
         if not fields:
             return []
-        parameters = ["self", *(self.parameter(f.name, f.hint, f.default) for f in fields)]
-        names = ", ".join(f.name for f in fields)
+        parameters = ["self"]
+        for f in fields:
+            if f.settings.get("kw_only") and "*" not in parameters:
+                parameters.append("*")
+            parameters.append(self.parameter(f.name, f.hint, f.default))
+        names = ", ".join(f.name for f in fields if definition.told is None or f.name in definition.told)
         return [
-            broken("def __init__(", parameters, ") -> None:", indent=INDENT),
+            function_head("def __init__", parameters, "None", ":"),
             f"{INDENT}{INDENT}super().__init__({names})\n",
             *(f"{INDENT}{INDENT}self.{f.name} = {f.name}\n" for f in fields),
         ]
@@ -272,6 +284,19 @@ class Renderer:
         text = f"{name}: {self.hint(hint)}"
         return text if default is REQUIRED else f"{text} = {self.value(default)}"
 
+    def _functional_enum(self, name: str, definition: Definition) -> str:
+        """An enum with constants that no class body can have."""
+        (base,) = definition.bases
+        items = [f"{quoted(each)}: {self._member_value(member)}" for each, member in definition.members.items()]
+        each = "".join(f"{INDENT * 2}{item},\n" for item in items)
+        text = f"{name} = {self.class_name(base)}(\n{INDENT}{quoted(name)},\n{INDENT}{{\n{each}{INDENT}}},\n)\n"
+        return text + self._decorated(name, definition)
+
+    def _decorated(self, name: str, definition: Definition) -> str:
+        """The ``@rpcore.wire_name`` line as a call, for what is no class statement."""
+        decorator = self._wire_name(definition, name)
+        return decorator.removeprefix("@").rstrip("\n") + f"({name})\n" if decorator else ""
+
     def _functional_typed_dict(self, name: str, definition: Definition) -> str:
         """A TypedDict with keys that no class body can have."""
         items = [f"{quoted(f.name)}: {quoted(self.hint(f.hint))}" for f in definition.fields]
@@ -279,5 +304,4 @@ class Renderer:
         total = "".join(f"{INDENT}{key}={value},\n" for key, value in definition.settings.items())
         made = self.module.use("typing", "TypedDict")
         text = f"{name} = {made}(\n{INDENT}{quoted(name)},\n{INDENT}{{\n{each}{INDENT}}},\n{total})\n"
-        decorator = self._wire_name(definition, name)
-        return text + (decorator.removeprefix("@").rstrip("\n") + f"({name})\n" if decorator else "")
+        return text + self._decorated(name, definition)

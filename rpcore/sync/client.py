@@ -10,7 +10,7 @@ import warnings
 import weakref
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from types import TracebackType
-from typing import Any, Self, TypeVar, Unpack, overload
+from typing import TYPE_CHECKING, Any, Self, TypeVar, Unpack, overload
 
 from rpcore import errors
 from rpcore._codec import Limits
@@ -21,6 +21,9 @@ from rpcore.reference import Referral
 from rpcore.referring import forwarded, new_referral, open_registries
 from rpcore.sync.peers import Settings
 from rpcore.sync.running import Running, blocking, blocking_entry
+
+if TYPE_CHECKING:
+    from rpcore.definition import Source
 
 T = TypeVar("T")
 
@@ -118,6 +121,7 @@ class Client:
         filters: Iterable[Filter] = (),
         attachments: Mapping[str, Any] | None = None,
         methods: Mapping[str, OptionValues] | None = None,
+        definition: Source | None = None,
         **options: Unpack[OptionValues],
     ) -> GenericService: ...
     @overload
@@ -131,6 +135,7 @@ class Client:
         filters: Iterable[Filter] = (),
         attachments: Mapping[str, Any] | None = None,
         methods: Mapping[str, OptionValues] | None = None,
+        definition: Source | None = None,
         **options: Unpack[OptionValues],
     ) -> T: ...
     def refer(
@@ -143,6 +148,7 @@ class Client:
         filters: Iterable[Filter] = (),
         attachments: Mapping[str, Any] | None = None,
         methods: Mapping[str, OptionValues] | None = None,
+        definition: Source | None = None,
         **options: Unpack[OptionValues],
     ) -> Any:
         """A stub of ``interface``: an object with its methods, which call a provider and return its answer.
@@ -159,10 +165,13 @@ class Client:
             filters: around the calls of this stub, inside those of the client.
             attachments: sent with every call.
             methods: options by method name.
+            definition: what a Java provider published of the service (``rpcore.definition``), or the path of its JSON:
+                the declaration is checked against it.
             options: see ``rpcore.model.Options``.
 
         Raises:
-            ConfigurationError: not a blocking view, a bad hint, option or URL.
+            ConfigurationError: not a blocking view, a bad hint, option or URL, or not what
+                the definition says.
         """
         self._require_open()
         referral = new_referral(
@@ -175,6 +184,7 @@ class Client:
             attachments=attachments,
             methods=methods,
             options=options,
+            definition=definition,
             blocking=True,
         )
         with self._lock:

@@ -1,0 +1,67 @@
+package org.fuzz;
+
+import java.io.Serializable;
+import java.math.BigDecimal;
+import java.math.BigInteger;
+import java.time.Duration;
+import java.time.Instant;
+import java.time.LocalDate;
+import java.time.LocalDateTime;
+import java.time.LocalTime;
+import java.time.OffsetDateTime;
+import java.time.ZonedDateTime;
+import java.util.Currency;
+import java.util.Date;
+import java.util.List;
+import java.util.Locale;
+import java.util.Map;
+import java.util.Set;
+import java.util.UUID;
+
+/** A field of every type that has a hint. */
+public class Bean implements Serializable {
+    private boolean flag;
+    private byte octet;
+    private short small;
+    private int number;
+    private long large;
+    private double real;
+    private char letter;
+    private Boolean boxedFlag;
+    private Byte boxedOctet;
+    private Short boxedSmall;
+    private Integer boxedNumber;
+    private Long boxedLarge;
+    private Double boxedReal;
+    private Character boxedLetter;
+    private String text;
+    private byte[] data;
+    private boolean[] flags;
+    private short[] smalls;
+    private int[] numbers;
+    private long[] larges;
+    private double[] reals;
+    private String[] texts;
+    private int[][] table;
+    private List<String> names;
+    private List<Long> ids;
+    private Set<String> tags;
+    private Map<String, Integer> counts;
+    private Date date;
+    private LocalDate day;
+    private LocalTime clock;
+    private LocalDateTime local;
+    private Instant instant;
+    private OffsetDateTime offset;
+    private ZonedDateTime zoned;
+    private Duration span;
+    private BigDecimal price;
+    private BigInteger big;
+    private UUID uuid;
+    private Color color;
+    private Locale locale;
+    private Currency currency;
+    private Bean parent;
+    private List<Bean> children;
+    private Object any;
+}
