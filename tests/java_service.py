@@ -8,6 +8,7 @@ import asyncio
 import contextlib
 import json
 import math
+import os
 import sys
 import threading
 from datetime import date, time, timedelta
@@ -46,6 +47,7 @@ from rpcore.types import (
     Int,
     JavaClass,
     JavaDate,
+    JavaException,
     LocalDateTime,
     Locale,
     OffsetDateTime,
@@ -58,7 +60,7 @@ T = TypeVar("T")
 
 def same(value: T) -> T:
     """The argument again; where the call names a sample, only if it is that."""
-    name = rpcore.context().attachments.get("sample")
+    name = rpcore.context().received_attachments.get("sample")
     if name is not None:
         why = why_different(SAMPLES[name], value, exact=name.startswith("Object."))
         if why is not None:
@@ -299,6 +301,21 @@ class Service:
     async def echo_object(self, value: Any) -> Any:
         return same(value)
 
+    async def over_int(self, value: Int) -> str:
+        return f"int {value}"
+
+    async def over_long(self, value: int) -> str:
+        return f"long {value}"
+
+    async def over_string(self, value: str) -> str:
+        return f"String {value}"
+
+    async def over_list(self, value: list[str]) -> str:
+        return f"List [{', '.join(value)}]"
+
+    async def over_two(self, value: Int, text: str) -> str:
+        return f"int {value}, String {text}"
+
     async def join(self, a: Int, b: int | None, c: float, d: str, e: bool) -> str:
         return f"{a},{'null' if b is None else b},{c},{d},{'true' if e else 'false'}"
 
@@ -335,3 +352,80 @@ class Service:
 
     async def fail(self, kind: str) -> str:
         raise failure(kind)
+
+    async def attachments(self, reply: dict[str, str]) -> dict[str, str]:
+        call = rpcore.context()
+        call.reply_attachments = dict(reply)
+        return {key: str(value) for key, value in call.received_attachments.items()}
+
+    async def relay(self, url: str) -> dict[str, str]:
+        async with rpcore.Client("memory://unused") as client:
+            return await client.refer(AllTypes, url=url).attachments({})
+
+    async def blob(self, size: Int) -> bytes:
+        return (bytes(range(256)) * (size // 256 + 1))[:size]
+
+    async def size(self, data: bytes) -> Int:
+        return len(data)
+
+
+class Unmapped(Exception):
+    """Known to Python alone."""
+
+
+def failure(kind: str) -> BaseException:
+    """An exception by name; the names that Failures.java has, too, mean the same."""
+    made = {
+        "declared": NotFound("no such thing", 1 << 40, ["here", "there"]),
+        "runtime": RuntimeError("plain"),
+        "illegal-argument": ValueError("not that"),
+        "no-message": RuntimeError(),
+        "type": TypeError("not of that type"),
+        "index": IndexError("too far"),
+        "permission": PermissionError("not you"),
+        "key": KeyError("a"),
+        "unmapped": Unmapped("on no list"),
+        "long-message": RuntimeError("中" * 100000),
+        "by-name": JavaException("java.lang.IllegalStateException", "from Python"),
+        "causes": JavaException(
+            "java.lang.RuntimeException",
+            "outer",
+            cause=JavaException(
+                "java.lang.IllegalStateException",
+                "middle",
+                cause=JavaException("java.lang.IllegalArgumentException", "inner"),
+            ),
+        ),
+    }
+    return made[kind]
+
+
+async def provide() -> None:
+    """Serve what Provider.java serves, on one port, until told to stop. On all interfaces: where Java is told to call
+    127.0.0.1, it calls an address of this machine.
+    """
+    server = rpcore.Server(port=0, register=False, application="rig-provider", threads=4)
+    server.export(AllTypes, Service("/"))
+    server.export(AllTypes, Service("/2.0.0"), version="2.0.0")
+    server.export(AllTypes, Service("g1/1.0.0"), group="g1", version="1.0.0")
+    server.export(AllTypes, Service("secret/"), group="secret", token="the-token")
+    server.export(AllTypes, Service("tiny/"), group="tiny", executes=1)
+    await server.start()
+    port = int(server.address.rpartition(":")[2])
+    print(json.dumps({"ready": True, "port": port, "tiny": port}), flush=True)
+    told = asyncio.get_running_loop().create_future()
+    loop = asyncio.get_running_loop()
+
+    def listen() -> None:
+        line = next(iter(sys.stdin), "halt").strip()
+        with contextlib.suppress(RuntimeError):
+            loop.call_soon_threadsafe(told.set_result, line)
+
+    threading.Thread(target=listen, daemon=True).start()
+    if await told == "stop":
+        await server.stop()
+    os._exit(0)
+
+
+if __name__ == "__main__":
+    rpcore.run(provide())
