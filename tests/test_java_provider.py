@@ -378,7 +378,7 @@ def test_a_graceful_stop(java: Java, spare: JavaProvider, run: Run) -> None:
     async def main() -> None:
         async with rpcore.Client("memory://unused") as client:
             alone = client.refer(AllTypes, url=spare.address)
-            both = client.refer(AllTypes, url=[spare.address, java.provider.address])
+            both = client.refer(AllTypes, url=[spare.address, java.provider.address], retries=2)
             assert await alone.who() == "/"
             running = asyncio.ensure_future(alone.sleep(1000))
             for _ in range(10):
