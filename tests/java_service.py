@@ -18,6 +18,7 @@ from uuid import UUID
 
 import rpcore
 from java_api import (
+    RIG,
     AllTypes,
     Animal,
     CharArray,
@@ -313,7 +314,7 @@ class Service:
     async def over_list(self, value: list[str]) -> str:
         return f"List [{', '.join(value)}]"
 
-    async def over_two(self, value: Int, text: str) -> str:
+    async def over_int_string(self, value: Int, text: str) -> str:
         return f"int {value}, String {text}"
 
     async def join(self, a: Int, b: int | None, c: float, d: str, e: bool) -> str:
@@ -356,7 +357,10 @@ class Service:
     async def attachments(self, reply: dict[str, str]) -> dict[str, str]:
         call = rpcore.context()
         call.reply_attachments = dict(reply)
-        return {key: str(value) for key, value in call.received_attachments.items()}
+        seen = {key: str(value) for key, value in call.received_attachments.items()}
+        if call.remaining is not None:
+            seen["(remaining)"] = f"{call.remaining:.3f}"
+        return seen
 
     async def relay(self, url: str) -> dict[str, str]:
         async with rpcore.Client("memory://unused") as client:
@@ -375,6 +379,10 @@ class Unmapped(Exception):
 
 def failure(kind: str) -> BaseException:
     """An exception by name; the names that Failures.java has, too, mean the same."""
+    inner = JavaException("java.lang.IllegalArgumentException", "inner")
+    middle = JavaException("java.lang.IllegalStateException", "middle", cause=inner)
+    suppressing = JavaException("java.lang.RuntimeException", "with suppressed")
+    suppressing.suppressed = [middle, inner]
     made = {
         "declared": NotFound("no such thing", 1 << 40, ["here", "there"]),
         "runtime": RuntimeError("plain"),
@@ -387,15 +395,9 @@ def failure(kind: str) -> BaseException:
         "unmapped": Unmapped("on no list"),
         "long-message": RuntimeError("中" * 100000),
         "by-name": JavaException("java.lang.IllegalStateException", "from Python"),
-        "causes": JavaException(
-            "java.lang.RuntimeException",
-            "outer",
-            cause=JavaException(
-                "java.lang.IllegalStateException",
-                "middle",
-                cause=JavaException("java.lang.IllegalArgumentException", "inner"),
-            ),
-        ),
+        "unlisted": JavaException(f"{RIG}.UnlistedException", "on no list", number=Int(42)),
+        "causes": JavaException("java.lang.RuntimeException", "outer", cause=middle),
+        "suppressed": suppressing,
     }
     return made[kind]
 

@@ -91,7 +91,7 @@ def test_methods(java: Java, run: Run) -> None:
             assert await service.over_long(1) == "long 1"
             assert await service.over_string("x") == "String x"
             assert await service.over_list(["x", "y"]) == "List [x, y]"
-            assert await service.over_two(1, "x") == "int 1, String x"
+            assert await service.over_int_string(1, "x") == "int 1, String x"
             assert await service.join(1, None, 0.5, "x", True) == "1,null,0.5,x,true"
             assert await service.nothing() is None
             assert await service.null_text() is None
