@@ -297,15 +297,15 @@ def test_a_full_provider(calls: Calls) -> None:
 def test_killed_in_flight(java: Java, spare: PythonProvider) -> None:
     calls = Calls(java, spare.address)
     assert calls("who") == "/"
-    futures = [calls.start("sleep", 20000) for _ in range(3)]
-    assert calls("sleep", 50) == 50  # sent behind them
+    futures = [calls.start("sleep", 25000, timeout=4000) for _ in range(3)]
+    assert calls("sleep", 50, timeout=4000) == 50  # sent behind them
     spare.kill()
     began = time.monotonic()
     for future in futures:
         with pytest.raises(JavaError) as caught:
             calls.consumer.result(future)
         assert (caught.value.cls, caught.value.code) == (RPC_EXCEPTION, NETWORK)
-    assert time.monotonic() - began < 5
+    assert time.monotonic() - began < 15  # 3.3.6 may take 10 s to believe that the connection is gone
 
 
 @full
@@ -328,8 +328,8 @@ def test_a_graceful_stop(java: Java, provider: PythonProvider, spare: PythonProv
         assert both("who") == "/"
 
 
-@full
-def test_nothing_is_logged_as_an_error(java: Java) -> None:
-    """Dubbo warns of what it does not expect in a frame: what all these tests sent it, it expected."""
+@every
+def test_no_answer_had_bytes_too_many(java: Java) -> None:
+    """Dubbo warns of what follows the last value of a frame, in all that these tests have sent it."""
     log = java.consumer.log.read_text()
-    assert [line for line in log.splitlines() if "Skip input stream" in line or "decode" in line.lower()] == []
+    assert [line for line in log.splitlines() if "Skip input stream" in line] == []
