@@ -85,6 +85,12 @@ class Dispatch:
         for entry in of_service:
             if entry.name == method:
                 return entry
+        name, bracket, types = method.removesuffix(")").partition("(")
+        named = [entry for entry in of_service if entry.method == name] if bracket else []
+        if named:  # a caller without the declaration, who cannot know whether there are overloads
+            chosen = overload(named, split_descriptor(types))
+            if chosen:
+                return chosen[0]
         if of_service:
             raise errors.UnknownMethod(f"{key} has no method {method!r}{_near(method, _methods(of_service))}")
         raise self._no_service(key)
@@ -116,10 +122,9 @@ class Dispatch:
         if not named:
             key = of_service[0].service
             raise errors.UnknownMethod(f"{key} has no method {method!r}{_near(method, _methods(of_service))}")
-        chosen = _overload(named, types)
+        chosen = overload(named, types)
         if not chosen:
-            known = ", ".join(sorted({f"{method}({e.descriptor})" for e in named}))
-            raise errors.InvalidArguments(f"{path}.{method}: called as {method}({descriptor}), declared is {known}")
+            raise errors.InvalidArguments(no_overload(path, method, descriptor, named))
         route = Route(prefix, len(types), chosen, plain=not _takes_attachments(protocol))
         if self._learned < LEARNED and len(prefix) <= 1024:
             self._learned += 1
@@ -159,7 +164,7 @@ class Dispatch:
 
         if isinstance(error, JavaException):
             return error
-        text = _text_of(error)
+        text = text_of(error)
         name = JAVA_NAMES.get(type(error))
         if name is None:
             name = "java.lang.RuntimeException"
@@ -181,13 +186,15 @@ class Dispatch:
         """Log what a handler did wrong. Declared exceptions are answers, not faults."""
         if any(isinstance(error, plan.cls) for plan in request.entry.errors):
             return
+        if request.entry.builtin and isinstance(error, errors.RpcError):
+            return  # a refusal: the status tells the caller
         logger.error(
             "%s.%s, called by %s, failed: %s: %s",
             request.service,
             request.method,
             request.peer,
             type(error).__name__,
-            _text_of(error),
+            text_of(error),
             exc_info=error,
         )
 
@@ -238,14 +245,21 @@ BOXES = MappingProxyType(
 )
 
 
-def _text_of(error: BaseException) -> str:
+def no_overload(path: str, method: str, descriptor: str, named: list[Entry]) -> str:
+    """What a caller is told when none of the methods of a name takes these types."""
+    known = ", ".join(sorted({f"{method}({e.descriptor})" for e in named}))
+    return f"{path}.{method}: called as {method}({descriptor}), declared is {known}"
+
+
+def text_of(error: BaseException) -> str:
+    """``str(error)``, whatever its class makes of that."""
     try:
         return str(error)
     except Exception as failure:
         return f"<str() failed: {type(failure).__name__}>"
 
 
-def _overload(named: list[Entry], types: list[str]) -> list[Entry]:
+def overload(named: list[Entry], types: list[str]) -> list[Entry]:
     """Of the methods of one name those that are meant by ``types``: one for each group, or none."""
     fitting = [e for e in named if e.required <= len(types) <= e.parameters]
     if len({e.descriptor for e in named}) == 1:
@@ -289,4 +303,13 @@ def _near(name: str, known: Iterable[str]) -> str:
     return f"; there is {', '.join(close)}" if close else "; nothing is served here"
 
 
-__all__ = ["Dispatch", "OtherGroup", "hessian_prefix", "request_prefix", "split_descriptor"]
+__all__ = [
+    "Dispatch",
+    "OtherGroup",
+    "hessian_prefix",
+    "no_overload",
+    "overload",
+    "request_prefix",
+    "split_descriptor",
+    "text_of",
+]
