@@ -281,7 +281,7 @@ class RemoteError(RpcError):
             f"{name}: {first}" if first else name,
             type=name,
             remote_message=text,
-            traceback=traceback,
+            traceback="\n".join(_java_traceback(exception)) if exception.frames or exception.suppressed else None,
             fields=fields,
             **call,
         )
@@ -323,14 +323,15 @@ _LONGEST_CHAIN = 16
 
 
 def _java_traceback(exception: Any) -> Iterator[str]:
-    """An exception and its causes as Java prints them."""
-    yield str(exception)
-    yield exception.stack
-    cause, depth = exception.cause, 0
-    while hasattr(cause, "class_name") and depth < _LONGEST_CHAIN:
-        yield f"Caused by: {cause}"
-        yield cause.stack
-        cause, depth = cause.cause, depth + 1
+    """An exception, what it suppressed, and its causes, as Java prints them."""
+    label, depth = "", 0
+    while hasattr(exception, "class_name") and depth < _LONGEST_CHAIN:
+        yield f"{label}{exception}"
+        yield exception.stack
+        for suppressed in exception.suppressed[:_LONGEST_CHAIN]:
+            yield f"\tSuppressed: {suppressed}"
+            yield from (f"\t{line}" for line in getattr(suppressed, "stack", "").splitlines())
+        exception, label, depth = exception.cause, "Caused by: ", depth + 1
 
 
 class InvalidResult(RpcError):

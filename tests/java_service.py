@@ -355,11 +355,12 @@ class Service:
         raise failure(kind)
 
     async def attachments(self, reply: dict[str, str]) -> dict[str, str]:
-        call = rpcore.context()
-        call.reply_attachments = dict(reply)
-        seen = {key: str(value) for key, value in call.received_attachments.items()}
-        if call.remaining is not None:
-            seen["(remaining)"] = f"{call.remaining:.3f}"
+        context = rpcore.context()
+        seen = {key: str(value) for key, value in context.received_attachments.items()}
+        seen["(serialization)"] = str(context.serialization)
+        if context.remaining is not None:
+            seen["(remaining)"] = f"{context.remaining:.3f}"
+        context.reply_attachments = reply or None
         return seen
 
     async def relay(self, url: str) -> dict[str, str]:
@@ -377,29 +378,44 @@ class Unmapped(Exception):
     """Known to Python alone."""
 
 
-def failure(kind: str) -> BaseException:
-    """An exception by name; the names that Failures.java has, too, mean the same."""
-    inner = JavaException("java.lang.IllegalArgumentException", "inner")
-    middle = JavaException("java.lang.IllegalStateException", "middle", cause=inner)
-    suppressing = JavaException("java.lang.RuntimeException", "with suppressed")
-    suppressing.suppressed = [middle, inner]
-    made = {
-        "declared": NotFound("no such thing", 1 << 40, ["here", "there"]),
-        "runtime": RuntimeError("plain"),
-        "illegal-argument": ValueError("not that"),
-        "no-message": RuntimeError(),
-        "type": TypeError("not of that type"),
-        "index": IndexError("too far"),
-        "permission": PermissionError("not you"),
-        "key": KeyError("a"),
-        "unmapped": Unmapped("on no list"),
-        "long-message": RuntimeError("中" * 100000),
-        "by-name": JavaException("java.lang.IllegalStateException", "from Python"),
-        "unlisted": JavaException(f"{RIG}.UnlistedException", "on no list", number=Int(42)),
-        "causes": JavaException("java.lang.RuntimeException", "outer", cause=middle),
-        "suppressed": suppressing,
-    }
-    return made[kind]
+def failure(kind: str) -> Exception:
+    """Exceptions by the names that Failures.java has for them, and some of Python's own."""
+    match kind:
+        case "declared":
+            return NotFound("no such thing", 1 << 40, ["here", "there"])
+        case "runtime":
+            return RuntimeError("plain")
+        case "illegal-argument":
+            return ValueError("not that")
+        case "no-message":
+            return ValueError()
+        case "index":
+            return IndexError("out of it")
+        case "security":
+            return PermissionError("not you")
+        case "unmapped":
+            return KeyError("key")
+        case "ours":
+            return Ours("of our own")
+        case "causes":
+            inner = JavaException("java.lang.IllegalArgumentException", "inner")
+            middle = JavaException("java.lang.IllegalStateException", "middle", cause=inner)
+            return JavaException("java.lang.RuntimeException", "outer", cause=middle)
+        case "suppressed":
+            error = JavaException("java.lang.RuntimeException", "with suppressed")
+            error.suppressed = [
+                JavaException("java.lang.IllegalStateException", "first"),
+                JavaException("java.lang.IllegalArgumentException", "second"),
+            ]
+            return error
+        case "long-message":
+            return RuntimeError("中" * 100000)
+        case "unlisted":
+            return JavaException(f"{RIG}.UnlistedException", "on no list", number=Int(42))
+        case "io":
+            return JavaException("java.io.IOException", "disk")
+        case _:
+            return ValueError(f"no failure {kind}")
 
 
 async def provide() -> None:
@@ -418,10 +434,12 @@ async def provide() -> None:
     told = asyncio.get_running_loop().create_future()
     loop = asyncio.get_running_loop()
 
-    def listen() -> None:
-        line = next(iter(sys.stdin), "halt").strip()
-        with contextlib.suppress(RuntimeError):
-            loop.call_soon_threadsafe(told.set_result, line)
+    async def main() -> None:
+        server = rpcore.Server(host="0.0.0.0", port=0, register=False)
+        server.export(AllTypes, Service("/"))
+        async with server:
+            print(f"ready {server.address}", flush=True)
+            await asyncio.Event().wait()
 
     threading.Thread(target=listen, daemon=True).start()
     if await told == "stop":
