@@ -189,9 +189,9 @@ def _records() -> None:
     itself = Node(7)
     itself.next = itself
     deep = None
-    for i in range(50):
+    for i in range(60):
         deep = Node(i, deep)
-    _add_all("Node", {"self": itself, "50-deep": deep})
+    _add_all("Node", {"self": itself, "60-deep": deep})
     root = Tree("root")
     root.left = root.right = Point(1, 2)
     root.children = [Tree("first", root, left=root.left, right=Point(1, 2)), Tree("second", root)]
@@ -296,7 +296,7 @@ def why_different(expected: Any, actual: Any, *, exact: bool = False) -> str | N
     What is one object in the one must be one object in the other, for records and containers.
 
     Args:
-        exact: types count, too, as where none is declared; not in the fields of a record, which are.
+        exact: types count, too, as where none is declared; not those of a record's fields.
     """
     there: dict[int, Any] = {}
     back: dict[int, Any] = {}
@@ -304,7 +304,7 @@ def why_different(expected: Any, actual: Any, *, exact: bool = False) -> str | N
     def differ(path: str, one: Any, other: Any) -> str:
         return f"{path}: {type(one).__name__} {one!r:.100} became {type(other).__name__} {other!r:.100}"
 
-    def compare(path: str, one: Any, other: Any, exact: bool) -> str | None:
+    def compare(path: str, one: Any, other: Any, exact: bool = exact) -> str | None:
         if exact and type(one) is not type(other):
             return differ(path, one, other)
         record = dataclasses.is_dataclass(one)
@@ -316,16 +316,12 @@ def why_different(expected: Any, actual: Any, *, exact: bool = False) -> str | N
         if record:
             if type(one) is not type(other):
                 return differ(path, one, other)
-            return first(
-                path,
-                [(f".{f.name}", getattr(one, f.name), getattr(other, f.name)) for f in dataclasses.fields(one)],
-                False,
-            )
+            names = [each.name for each in dataclasses.fields(one)]
+            return first(path, [(f".{name}", getattr(one, name), getattr(other, name)) for name in names], False)
         if isinstance(one, GenericObject):
-            if not isinstance(other, GenericObject) or (one.class_name, set(one.names)) != (
-                other.class_name,
-                set(other.names),
-            ):
+            if not isinstance(other, GenericObject) or one.class_name != other.class_name:
+                return differ(path, one, other)
+            if set(one.names) != set(other.names):
                 return differ(path, one, other)
             return first(path, [(f".{name}", one[name], other[name]) for name in one.names], exact)
         if isinstance(one, MapEntries):
@@ -349,15 +345,14 @@ def why_different(expected: Any, actual: Any, *, exact: bool = False) -> str | N
         elif isinstance(one, Decimal):
             same = str(one) == str(other)
         else:
-            same = (
-                bool(one == other) and isinstance(one, bool) == isinstance(other, bool) and _name(one) == _name(other)
-            )
+            same = bool(one == other) and isinstance(one, bool) == isinstance(other, bool)
+            same = same and _name(one) == _name(other)
         return None if same else differ(path, one, other)
 
     def first(path: str, parts: list[tuple[str, Any, Any]], exact: bool) -> str | None:
         return next((why for name, a, b in parts if (why := compare(path + name, a, b, exact))), None)
 
-    return compare("$", expected, actual, exact)
+    return compare("$", expected, actual)
 
 
 def _name(value: Any) -> Any:

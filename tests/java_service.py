@@ -1,16 +1,10 @@
-"""The service of the Java rig in Python, and a program that provides it as Provider.java does: a line of JSON when it
-is ready; the line ``stop`` stops it gracefully, ``halt`` and the end of its input at once.
-"""
+"""The service of the Java rig in Python, and a program that provides it."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-import json
 import math
-import os
-import sys
-import threading
 from datetime import date, time, timedelta
 from decimal import Decimal
 from typing import Any, TypeVar
@@ -364,7 +358,7 @@ class Service:
         return seen
 
     async def relay(self, url: str) -> dict[str, str]:
-        async with rpcore.Client("memory://unused") as client:
+        async with rpcore.Client("memory://unused", application="relay") as client:
             return await client.refer(AllTypes, url=url).attachments({})
 
     async def blob(self, size: Int) -> bytes:
@@ -374,8 +368,8 @@ class Service:
         return len(data)
 
 
-class Unmapped(Exception):
-    """Known to Python alone."""
+class Ours(Exception):
+    """An exception that Java has no class for."""
 
 
 def failure(kind: str) -> Exception:
@@ -418,34 +412,15 @@ def failure(kind: str) -> Exception:
             return ValueError(f"no failure {kind}")
 
 
-async def provide() -> None:
-    """Serve what Provider.java serves, on one port, until told to stop. On all interfaces: where Java is told to call
-    127.0.0.1, it calls an address of this machine.
-    """
-    server = rpcore.Server(port=0, register=False, application="rig-provider", threads=4)
-    server.export(AllTypes, Service("/"))
-    server.export(AllTypes, Service("/2.0.0"), version="2.0.0")
-    server.export(AllTypes, Service("g1/1.0.0"), group="g1", version="1.0.0")
-    server.export(AllTypes, Service("secret/"), group="secret", token="the-token")
-    server.export(AllTypes, Service("tiny/"), group="tiny", executes=1)
-    await server.start()
-    port = int(server.address.rpartition(":")[2])
-    print(json.dumps({"ready": True, "port": port, "tiny": port}), flush=True)
-    told = asyncio.get_running_loop().create_future()
-    loop = asyncio.get_running_loop()
+def provide() -> None:
+    """The program: serve until killed, or stopped by a signal. On all interfaces, see ``test_java_consumer.called``."""
 
     async def main() -> None:
-        server = rpcore.Server(host="0.0.0.0", port=0, register=False)
+        server = rpcore.Server(host="0.0.0.0", port=0, register=False, application="rig-python")
         server.export(AllTypes, Service("/"))
-        async with server:
-            print(f"ready {server.address}", flush=True)
-            await asyncio.Event().wait()
+        server.export(AllTypes, Service("tiny/"), group="tiny", executes=1)
+        await server.start()
+        print(f"ready {server.address}", flush=True)
+        await server.serve()
 
-    threading.Thread(target=listen, daemon=True).start()
-    if await told == "stop":
-        await server.stop()
-    os._exit(0)
-
-
-if __name__ == "__main__":
-    rpcore.run(provide())
+    rpcore.run(main())

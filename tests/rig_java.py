@@ -14,7 +14,6 @@ import os
 import queue
 import shutil
 import subprocess
-import sys
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future
@@ -294,10 +293,3 @@ class Java:
         program = cls(command, self._folder / f"{name}.log")
         self._all.append(program)
         return program
-
-
-class PythonProvider(JavaProvider):
-    """java_service.py, which serves the same in another process."""
-
-    def __init__(self, folder: Path) -> None:
-        super().__init__([sys.executable, str(PROJECT.with_name("java_service.py"))], folder / "python-provider.log")

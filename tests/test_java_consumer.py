@@ -1,4 +1,4 @@
-"""Dubbo Java calls a provider in Python: every type, every way a call can go, by direct address.
+"""Dubbo Java calls rpcore: every type, every kind of exception, every way in which a call can go.
 
 The consumer is one JVM for each version of Dubbo, told what to call in lines of JSON (Consumer.java); the provider is
 an rpcore server in this process. Java compares what comes back with what it sent, our service what arrives with its own
@@ -11,8 +11,8 @@ import asyncio
 import contextlib
 import logging
 import math
-from collections.abc import AsyncIterator, Callable, Iterator
-from typing import Any, NoReturn
+from collections.abc import AsyncIterator, Callable
+from typing import Any
 
 import pytest
 
@@ -22,28 +22,18 @@ from java_api import AllTypes, NotFound
 from java_samples import SAMPLES
 from java_service import Service
 from live import Provider, serve
-from rig_java import FULL, ONE_LOOP, VERSIONS, Java, JavaConsumer, JavaError, java_programs
+from rig_java import FULL, ONE_LOOP, VERSIONS, Java, JavaConsumer, JavaError
 
 
-@pytest.fixture(scope="module")
-def provider(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PythonProvider]:
-    provider = PythonProvider(tmp_path_factory.mktemp("provider"))
-    try:
-        provider.ready()
-        yield provider
-    finally:
-        provider.kill()
+@pytest.fixture(scope="module", params=VERSIONS)
+def java(request: pytest.FixtureRequest, java_of: Callable[[str], Java]) -> Java:
+    java = java_of(request.param)
+    assert java.consumer.process.pid  # started here: it is the session's, no test's
+    return java
 
 
-@pytest.fixture
-def spare(tmp_path: Path) -> Iterator[PythonProvider]:
-    """A provider to be stopped."""
-    provider = PythonProvider(tmp_path)
-    try:
-        provider.ready()
-        yield provider
-    finally:
-        provider.kill()
+class Caller:
+    """The JVM as a test sees it: what it is asked comes back without blocking the loop."""
 
     server: rpcore.Server
 
@@ -51,19 +41,20 @@ def spare(tmp_path: Path) -> Iterator[PythonProvider]:
         self.consumer = consumer
         self.address = address
 
-    def __call__(self, method: str, *args: Any, **how: Any) -> Any:
-        return self.consumer.call(self.address, method, *args, **how)
+    async def ask(self, op: str, **request: Any) -> Any:
+        future = self.consumer.submit(op=op, **{"address": self.address, **request})
+        async with asyncio.timeout(25):
+            await asyncio.wrap_future(future)
+        return self.consumer.result(future)
 
-    def ask(self, op: str, **how: Any) -> Any:
-        return self.consumer.ask(op, address=self.address, **how)
+    async def call(self, method: str, *args: Any, **request: Any) -> Any:
+        return await self.ask("call", method=method, args=args, **request)
 
-    def start(self, method: str, *args: Any, **how: Any) -> Future[dict[str, Any]]:
-        return self.consumer.submit(op="call", address=self.address, method=method, args=args, **how)
-
-    def fails(self, method: str, *args: Any, **how: Any) -> JavaError:
-        with pytest.raises(JavaError) as caught:
-            self(method, *args, **how)
-        return caught.value
+    async def fails(self, method: str, *args: Any, **request: Any) -> JavaError:
+        """What the call raises in Java."""
+        with pytest.raises(JavaError) as raised:
+            await self.call(method, *args, **request)
+        return raised.value
 
 
 @contextlib.asynccontextmanager
@@ -82,10 +73,9 @@ async def called(java: Java, implementation: object = None, **options: Any) -> A
 
 
 LOST = {
-    "Double.minus-zero": "float -0.0 became float 0.0",  # Java writes it as 0.0
-    "LocalTime.nanos": "13:14:15.123456789 became java.time.LocalTime 13:14:15.123456",
+    "Double.minus-zero": "float -0.0 became float 0.0",  # by Java
+    "LocalTime.nanos": "13:14:15.123456789 became java.time.LocalTime 13:14:15.123456",  # Python has no nanoseconds
 }
-"""What does not come through, by the name of the sample, and what is said of it."""
 
 
 @ONE_LOOP
