@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import signal
 from collections.abc import Callable
 from typing import Any, Protocol
 
@@ -13,12 +12,19 @@ import rpcore
 from conftest import Run
 from java_api import AllTypes, NotFound
 from live import Provider, Recorder, until
-from rig_java import FULL, ONE_LOOP, Java, JavaError
+from rig_java import FULL, ONE_LOOP, VERSIONS, Java, JavaError
 from rpcore import errors, sync
 from rpcore.decode import Frame
 from rpcore.types import Int
 from test_java_consumer import Caller
-from test_java_consumer import java as java  # the same JVMs
+
+
+@pytest.fixture(scope="module", params=VERSIONS)
+def java(request: pytest.FixtureRequest, java_of: Callable[[str], Java]) -> Java:
+    java = java_of(request.param)
+    java.prepare(consumer=True, provider=True)
+    assert java.consumer.process.pid and java.provider.process.pid  # started here: they are the session's, no test's
+    return java
 
 
 def port_of(provider: Provider) -> str:
@@ -68,13 +74,13 @@ def test_a_python_provider_that_is_restarted_loses_no_call_of_java(java: Java, r
             alone = Caller(java.consumer, f"127.0.0.1:{port_of(one)}")
             begun = [asyncio.create_task(alone.call("sleep", 900 + 10 * i)) for i in range(5)]
             assert await alone.call("sleep", 20) == 20  # behind them
-            one.process.send_signal(signal.SIGTERM)
+            one.stop()
             calls = 0
             while not all(call.done() for call in begun) or await alone.ask("available"):
                 assert await both.call("who") == "/"
                 calls += 1
             assert await asyncio.gather(*begun) == [900 + 10 * i for i in range(5)]
-            await until(lambda: one.process.poll() is not None)
+            await one.ended()
             for _ in range(20):
                 assert await both.call("who") == "/"
             assert calls > 10
