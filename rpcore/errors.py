@@ -265,7 +265,7 @@ class RemoteError(RpcError):
         """
         name, message = exception.class_name, exception.message
         fields = dict(exception.fields)
-        traceback = "\n".join(_java_traceback(exception)) if exception.frames else None
+        traceback = "\n".join(_java_traceback(exception)) if exception.frames or exception.suppressed else None
         if name in _GENERIC_EXCEPTIONS and fields.get("exceptionClass"):
             # The trace of what it wraps, causes included, is its text; its own is the framework's.
             name = str(fields.pop("exceptionClass"))
@@ -281,7 +281,7 @@ class RemoteError(RpcError):
             f"{name}: {first}" if first else name,
             type=name,
             remote_message=text,
-            traceback="\n".join(_java_traceback(exception)) if exception.frames or exception.suppressed else None,
+            traceback=traceback,
             fields=fields,
             **call,
         )

@@ -21,6 +21,7 @@ from rpcore.dispatch import (
     overload,
     request_prefix,
     split_descriptor,
+    text_of,
 )
 from rpcore.generic.names import descriptor_of
 from rpcore.model import ServiceKey
