@@ -1,7 +1,7 @@
 """Declared services behind two joined connections: everything from a stub to a handler, but no socket.
 
-``Joined`` serves exports as a ``Server`` compiles them and has stubs as a ``Client`` makes them, over a ``Wire``. Its client
-takes the server for a foreign peer, so calls are hessian2, unless told otherwise. Handlers may call stubs in turn.
+``Joined`` serves exports as a ``Server`` compiles them and has stubs as a ``Client`` makes them, over a ``Wire``. Its
+client takes the server for a foreign peer, so calls are hessian2, unless told otherwise. Handlers may call stubs in turn.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ ADDRESS = "10.0.0.2:20880"
 
 
 class Joined(Wire):
-    """A wire whose server has ``exports``: tuples of interface and implementation, with options of ``export`` as a third.
+    """A wire whose server has ``exports``: tuples of interface, implementation and maybe options of ``export``.
 
     Args:
         rpcore: whether the client takes the server for rpcore, and so speaks msgpack.
