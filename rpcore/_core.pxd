@@ -268,6 +268,8 @@ cdef class LargeFrame:
     cdef list large
     cdef object target
     cdef Py_ssize_t target_filled
+    cdef int receive_whole(self) except -1
+    cdef bint in_place(self) noexcept
     cdef int put(self, const unsigned char* p, Py_ssize_t n) except -1
     cdef int fill(self, Py_ssize_t n) except -1
 

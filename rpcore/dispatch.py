@@ -159,10 +159,7 @@ class Dispatch:
 
         if isinstance(error, JavaException):
             return error
-        try:
-            text = str(error)
-        except Exception as failure:
-            text = f"<str() failed: {type(failure).__name__}>"
+        text = _text_of(error)
         name = JAVA_NAMES.get(type(error))
         if name is None:
             name = "java.lang.RuntimeException"
@@ -190,7 +187,7 @@ class Dispatch:
             request.method,
             request.peer,
             type(error).__name__,
-            error,
+            _text_of(error),
             exc_info=error,
         )
 
@@ -239,6 +236,13 @@ BOXES = MappingProxyType(
         "Ljava/lang/Short;": "S",
     }
 )
+
+
+def _text_of(error: BaseException) -> str:
+    try:
+        return str(error)
+    except Exception as failure:
+        return f"<str() failed: {type(failure).__name__}>"
 
 
 def _overload(named: list[Entry], types: list[str]) -> list[Entry]:

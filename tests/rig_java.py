@@ -34,7 +34,8 @@ START_LIMIT = 60.0
 ANSWER_LIMIT = 30.0
 """Seconds for an answer."""
 
-# Small and quick to start. Dubbo before 3.3 reads and writes Throwables, BigIntegers and unmodifiable lists by reflection.
+# Small and quick to start. Dubbo before 3.3 reads and writes Throwables, BigIntegers and unmodifiable lists by
+# reflection.
 FLAGS = (
     *("-Xmx256m", "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-Xshare:auto"),
     *(f"--add-opens=java.base/{package}=ALL-UNNAMED" for package in ("java.lang", "java.math", "java.util")),
@@ -64,7 +65,6 @@ def build(version: str, require: Missing) -> tuple[Path, str]:
             *("mvn", "--batch-mode", "--quiet", "--no-transfer-progress", "--file", str(PROJECT), "compile"),
             *(f"-Ddubbo.version={version}", f"-Drig.api=v{version[0]}", f"-Drig.build={folder}"),
         ]
-        command[-3:] = [f"-Ddubbo.version={version}", f"-Drig.api=v{version[0]}", f"-Drig.build={folder}"]
         # Offline if everything is in the local repository already: quick, and it works without a network.
         done = subprocess.run([*command, "--offline"], capture_output=True, text=True, check=False)
         if done.returncode != 0:

@@ -133,6 +133,25 @@ def test_a_pair_split_between_chunks_is_one_character() -> None:
     assert hessian_loads(bytes.fromhex("520001eda0bd01edb880")) == ["\U0001f600"]
 
 
+@pytest.mark.parametrize("size", [0, 15, 16, 1023, 1024, 32767, 32768, 65535, 65536, 65535 + 32768, 300_000])
+def test_binaries_of_any_size(size: int) -> None:
+    value = bytes(range(256)) * (size // 256 + 1)
+    value = value[:size]
+    body = hessian_dumps(None, value)
+    assert hessian_loads(body, plan_of(bytes)) == hessian_loads(hessian_dumps(plan_of(bytes), value)) == [value]
+    assert hessian_dumps(None, bytearray(value)) == body
+    assert hessian_loads(body + b"\x91", None, None) == [value, 1]
+
+
+def test_binaries_of_odd_chunks() -> None:
+    assert hessian_loads(b"A\x00\x00A\x00\x01aA\x00\x00\x22bc\x91", None, None) == [b"abc", 1]
+    assert hessian_loads(b"A\x00\x01aA\x00\x00\x20\x91", None, None) == [b"a", 1]
+    assert hessian_loads(b"A\x00\x00\x20\x91", None, None) == [b"", 1]
+    for bad in (b"A\x00\x01a", b"A\x00\x01a\x91", b"A\x00\x02a", b"A\x00\x01a\x22b"):
+        with pytest.raises(DecodeError):
+            hessian_loads(bad)
+
+
 # ---- numbers and their widths
 
 WIDTHS = {Byte: 8, Short: 16, Int: 32, Long: 64}

@@ -259,15 +259,8 @@ cdef inline int put_hessian_str(Writer w, object s) except -1:
     return 0
 
 
-cdef int put_hessian_bytes(Writer w, const char* data, Py_ssize_t n) except -1:
-    while n > CHUNK_BYTES:
-        reserve(w, CHUNK_BYTES + 3)
-        put(w, 0x41)
-        rp_put16(w.buf + w.pos, CHUNK_BYTES)
-        w.pos += 2
-        w.write(data, CHUNK_BYTES)
-        data += CHUNK_BYTES
-        n -= CHUNK_BYTES
+cdef int put_bytes_header(Writer w, Py_ssize_t n) except -1:
+    """The header of a binary's last, or only, chunk."""
     reserve(w, 3)
     if n <= 15:
         put(w, <unsigned char>(0x20 + n))
@@ -278,7 +271,28 @@ cdef int put_hessian_bytes(Writer w, const char* data, Py_ssize_t n) except -1:
         put(w, 0x42)
         rp_put16(w.buf + w.pos, <uint16_t>n)
         w.pos += 2
-    return w.write(data, n)
+    return 0
+
+
+cdef int put_hessian_bytes(Writer w, const char* data, Py_ssize_t n, object whole=None) except -1:
+    """A binary. ``whole``: the ``bytes`` that it is; the chunks of a large one are not copied."""
+    cdef bint large = whole is not None and n >= LARGE
+    cdef object view = memoryview(whole) if large else None
+    cdef Py_ssize_t at = 0
+    while n - at > CHUNK_BYTES:
+        reserve(w, CHUNK_BYTES + 3 if not large else 3)
+        put(w, 0x41)
+        rp_put16(w.buf + w.pos, CHUNK_BYTES)
+        w.pos += 2
+        if large:
+            w.piece(view[at:at + CHUNK_BYTES], CHUNK_BYTES)
+        else:
+            w.write(data + at, CHUNK_BYTES)
+        at += CHUNK_BYTES
+    put_bytes_header(w, n - at)
+    if large and n - at >= LARGE:
+        return w.piece(view[at:], n - at)
+    return w.write(data + at, n - at)
 
 
 cdef int put_hessian_view(Writer w, object value) except -1:
@@ -520,22 +534,30 @@ cdef Py_ssize_t take_bytes_header(Reader r) except -1:
 
 
 cdef object take_hessian_bytes(Reader r):
-    """A binary value, joined from its chunks."""
-    cdef Py_ssize_t n
-    cdef bint last = r.p >= r.end or r.p[0] != 0x41
-    cdef list chunks
-    n = take_bytes_header(r)
-    charge(r, n + BYTES_COST)
-    if last:
-        r.p += n
-        return PyBytes_FromStringAndSize(<const char*>r.p - n, n)
-    chunks = []
-    while True:
-        if n:
-            chunks.append(PyBytes_FromStringAndSize(<const char*>r.p, n))
-        r.p += n
-        if last:
-            return b"".join(chunks)
+    """A binary value; its chunks are joined in a second pass over their headers, so that each is copied once."""
+    cdef const unsigned char* start = r.p
+    cdef const unsigned char* end
+    cdef bint last = False
+    cdef Py_ssize_t n, total = 0
+    cdef object value
+    cdef char* to
+    while not last:
         last = r.p >= r.end or r.p[0] != 0x41
         n = take_bytes_header(r)
-        charge(r, 2 * n + BYTES_COST)
+        r.p += n
+        total += n
+    charge(r, total + BYTES_COST)
+    if n == total:
+        return PyBytes_FromStringAndSize(<const char*>r.p - n, n)
+    value = PyBytes_FromStringAndSize(NULL, total)
+    to = PyBytes_AS_STRING(value)
+    end = r.p
+    r.p = start
+    while total:
+        n = take_bytes_header(r)
+        memcpy(to, r.p, n)
+        r.p += n
+        to += n
+        total -= n
+    r.p = end
+    return value

@@ -20,10 +20,10 @@ cdef bytes ONE_NULL = b"N"
 # What the protocol itself puts into attachments; a service's code does not see it, nor does it go on to others.
 # From Java's ContextFilter; remote.application and generic are for the framework, but code may look at them.
 cdef frozenset PROTOCOL_KEYS = frozenset((
-    "path", "interface", "version", "group", "dubbo", "timeout", "_TO", "_to", "async", "token", "input", "output", "return", "id",
+    "path", "interface", "version", "group", "dubbo", "timeout", "_TO", "_to", "async", "input", "output", "return", "id",
 ))
 cdef frozenset NOT_FORWARDED = PROTOCOL_KEYS | {
-    "remote.application", "generic", "dubbo.tag", "dubbo.force.tag", "callback.service.instid", "_isCallBackServiceInvoke",
+    "remote.application", "token", "generic", "dubbo.tag", "dubbo.force.tag", "callback.service.instid", "_isCallBackServiceInvoke",
 }
 
 
@@ -95,7 +95,7 @@ cdef int write_attachments(HessianWriter h, dict attachments, bint users=True) e
     for key, value in attachments.items():
         if not isinstance(key, str):
             raise errors.EncodeError(f"expected str, got {type(key).__name__}", path=f"attachments key {key!r}")
-        if value is None or users and key in PROTOCOL_KEYS and key != "token":
+        if value is None or users and key in PROTOCOL_KEYS:
             continue
         hessian_write_str(h, key)
         if isinstance(value, bool):
@@ -209,7 +209,7 @@ cdef long long read_attachments(Connection connection, Request request, HessianR
         request.received_map = connection.tail_received
         return connection.tail_timeout
     try:
-        found = hessian_read_map(h)
+        found = dict(hessian_read_map(h))       # a typed map, too
     except errors.DecodeError as error:
         error.path = f"attachments{'.' if error.path else ''}{error.path}"
         raise
@@ -222,6 +222,8 @@ cdef long long read_attachments(Connection connection, Request request, HessianR
         if left and (not timeout or left < timeout):
             timeout = left
     received = {key: value for key, value in found.items() if key not in PROTOCOL_KEYS}
+    if entry.token is not None:
+        del received["token"]
     if not received:
         received = None
     request.received_map = received

@@ -306,10 +306,10 @@ final class Samples {
         self.next = self;
         add("Node", "self", self);
         Node deep = null;
-        for (int i = 0; i < 200; i++) {
+        for (int i = 0; i < 60; i++) {
             deep = new Node(i, deep);
         }
-        add("Node", "200-deep", deep);
+        add("Node", "60-deep", deep);
         Tree root = new Tree("root", null);
         root.children.add(new Tree("first", root));
         root.children.add(new Tree("second", root));
