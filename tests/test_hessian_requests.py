@@ -190,7 +190,9 @@ def test_null_path_method_or_descriptor_is_a_bad_request(given: tuple[Any, ...])
 # --- descriptors ----------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("descriptor", ["J", "Ljava/lang/Long;", "I", "Ljava/lang/Integer;", "V", "Ljava/lang/Object;", "D"])
+@pytest.mark.parametrize(
+    "descriptor", ["J", "Ljava/lang/Long;", "I", "Ljava/lang/Integer;", "V", "Ljava/lang/Object;", "D"]
+)
 def test_a_method_that_is_not_overloaded_is_found_whatever_types_the_peer_names(descriptor: str) -> None:
     wire = shop()
     for _ in range(2):
@@ -302,8 +304,14 @@ def test_groups_with_other_declarations_are_told_apart() -> None:
     for _ in range(2):
         assert reply_of(wire, call(1, NAME, "double", "J", 21, attachments=about("a")))[1] == 42
         assert reply_of(wire, call(2, NAME, "double", "Ljava/lang/String;", "x", attachments=about("b")))[1] == "xx"
-        assert reply_of(wire, call(3, NAME, "greet", "Ljava/lang/String;I", "x", 2, attachments=about("b")))[1] == "other x 2"
-        assert reply_of(wire, call(4, NAME, "greet", "Ljava/lang/String;I", "x", 2, attachments=about("a")))[1] == "hello x x2"
+        assert (
+            reply_of(wire, call(3, NAME, "greet", "Ljava/lang/String;I", "x", 2, attachments=about("b")))[1]
+            == "other x 2"
+        )
+        assert (
+            reply_of(wire, call(4, NAME, "greet", "Ljava/lang/String;I", "x", 2, attachments=about("a")))[1]
+            == "hello x x2"
+        )
 
 
 def test_groups_with_other_declarations_and_a_foreign_descriptor() -> None:
@@ -521,7 +529,9 @@ def test_a_reference_from_the_attachments_to_an_argument() -> None:
     assert b"\x51" in request  # it is written once
     assert reply_of(wire, request)[1] == shared
     wire2 = Joined((Seeing, SeesBoth()))
-    ((_, status, _, data),) = wire2.serve(call(1, "org.demo.Seeing", "both", "Ljava/lang/Object;", shared, attachments={"again": shared}))
+    ((_, status, _, data),) = wire2.serve(
+        call(1, "org.demo.Seeing", "both", "Ljava/lang/Object;", shared, attachments={"again": shared})
+    )
     assert (status, values_of_body(data)[1]) == (20, True)
 
 
@@ -602,4 +612,3 @@ def test_what_was_read_and_written_is_not_kept() -> None:
     wire.tasks.clear()
     gc.collect()
     assert gone() is None and arrived() is None
-
