@@ -71,7 +71,9 @@ class Dispatch:
                 named.setdefault(_name_of(entry), []).append(entry)
         # As an entry declares them; in other groups the same bytes may mean another declaration.
         self._routes = {
-            prefix: Route(prefix, entry.parameters, _choose(named[_name_of(entry)], split_descriptor(entry.descriptor)))
+            prefix: Route(
+                prefix, entry.parameters, overload(named[_name_of(entry)], split_descriptor(entry.descriptor))
+            )
             for entry in self.entries
             if (prefix := entry.hessian_prefix) is not None
         }
@@ -90,6 +92,12 @@ class Dispatch:
         for entry in of_service:
             if entry.name == method:
                 return entry
+        name, bracket, types = method.removesuffix(")").partition("(")
+        named = [entry for entry in of_service if entry.method == name] if bracket else []
+        if named:  # a caller without the declaration, who cannot know whether there are overloads
+            chosen = overload(named, split_descriptor(types))
+            if chosen:
+                return chosen[0]
         if of_service:
             raise self._no_method(key, method, of_service)
         raise self._no_service(key)
@@ -120,9 +128,9 @@ class Dispatch:
         named = [e for e in of_service if e.method == method]
         if not named:
             raise self._no_method(of_service[0].service, method, of_service)
-        chosen = _choose(named, types)
+        chosen = overload(named, types)
         if not chosen:
-            raise errors.InvalidArguments(f"{path}.{method}: called as {method}({descriptor}){_declared(named)}")
+            raise errors.InvalidArguments(no_overload(path, method, descriptor, named))
         route = Route(prefix, len(types), chosen, plain=not _takes_attachments(protocol))
         if self._learned < LEARNED and len(prefix) <= 1024:
             self._learned += 1
@@ -148,7 +156,7 @@ class Dispatch:
         named = [e for e in of_service if e.method == other.method]
         if not named:
             raise self._no_method(key, other.method, of_service)
-        raise errors.InvalidArguments(f"{key}.{other.method}: called with {route.count} arguments{_declared(named)}")
+        raise errors.InvalidArguments(f"{key}.{other.method}: called with {route.count} arguments, {_declared(named)}")
 
     @staticmethod
     def _no_method(key: ServiceKey, method: str, of_service: Iterable[Entry]) -> errors.UnknownMethod:
@@ -174,7 +182,7 @@ class Dispatch:
 
         if isinstance(error, JavaException):
             return error
-        text = _text_of(error)
+        text = text_of(error)
         name = JAVA_NAMES.get(type(error))
         if name is None:
             name = "java.lang.RuntimeException"
@@ -196,13 +204,15 @@ class Dispatch:
         """Log what a handler did wrong. Declared exceptions are answers, not faults."""
         if any(isinstance(error, plan.cls) for plan in request.entry.errors):
             return
+        if request.entry.builtin and isinstance(error, errors.RpcError):
+            return  # a refusal: the status tells the caller
         logger.error(
             "%s.%s, called by %s, failed: %s: %s",
             request.service,
             request.method,
             request.peer,
             type(error).__name__,
-            _text_of(error),
+            text_of(error),
             exc_info=error,
         )
 
@@ -253,7 +263,13 @@ BOXES = MappingProxyType(
 )
 
 
-def _text_of(error: BaseException) -> str:
+def no_overload(path: str, method: str, descriptor: str, named: list[Entry]) -> str:
+    """What a caller is told when none of the methods of a name takes these types."""
+    return f"{path}.{method}: called as {method}({descriptor}), {_declared(named)}"
+
+
+def text_of(error: BaseException) -> str:
+    """``str(error)``, whatever its class makes of that."""
     try:
         return str(error)
     except Exception as failure:
@@ -265,16 +281,16 @@ def _name_of(entry: Entry) -> tuple[str, str, str]:
     return entry.service.interface, _without_version(entry.service).version, entry.method
 
 
-def _choose(named: Iterable[Entry], types: list[str]) -> list[Entry]:
+def overload(named: Iterable[Entry], types: list[str]) -> list[Entry]:
     """Of the methods of one name those that are meant by ``types``: at most one in each group."""
     groups: dict[str, list[Entry]] = {}
     for entry in named:
         groups.setdefault(entry.service.group, []).append(entry)
-    found = (_overload(of_group, types) for of_group in groups.values())
+    found = (_in_one_group(of_group, types) for of_group in groups.values())
     return [entry for entry in found if entry is not None]
 
 
-def _overload(named: list[Entry], types: list[str]) -> Entry | None:
+def _in_one_group(named: list[Entry], types: list[str]) -> Entry | None:
     """Of one service's methods of one name the one that is meant by ``types``."""
     fitting = [e for e in named if e.required <= len(types) <= e.parameters]
     if len(fitting) == 1:
@@ -303,7 +319,7 @@ def _takes_attachments(protocol: str | None) -> bool:
 
 
 def _declared(named: Iterable[Entry]) -> str:
-    return ", declared is " + ", ".join(sorted({f"{e.method}({e.descriptor})" for e in named}))
+    return "declared is " + ", ".join(sorted({f"{e.method}({e.descriptor})" for e in named}))
 
 
 def _methods(entries: Iterable[Entry]) -> list[str]:
@@ -322,4 +338,13 @@ def _near(name: str, known: Iterable[str]) -> str:
     return f"; there is {', '.join(close)}" if close else "; nothing is served here"
 
 
-__all__ = ["Dispatch", "OtherGroup", "hessian_prefix", "request_prefix", "split_descriptor"]
+__all__ = [
+    "Dispatch",
+    "OtherGroup",
+    "hessian_prefix",
+    "no_overload",
+    "overload",
+    "request_prefix",
+    "split_descriptor",
+    "text_of",
+]

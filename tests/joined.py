@@ -1,7 +1,7 @@
 """Declared services behind two joined connections: everything from a stub to a handler, but no socket.
 
 ``Joined`` serves exports as a ``Server`` compiles them and has stubs as a ``Client`` makes them, over a ``Wire``. Its
-client takes the server for a foreign peer, so calls are hessian2, unless told otherwise. Handlers may call stubs in turn.
+client takes the server for a foreign peer, so calls are hessian2, unless told otherwise. Handlers may call stubs.
 """
 
 from __future__ import annotations

@@ -112,6 +112,7 @@ def refused(wire: Joined, request: bytes) -> tuple[int, str]:
 
 DOUBLE = (NAME, "double", "J", Long(21))
 ATTACHED = {"dubbo": "2.0.2"}
+OVERLOADS = "over(I), over(Ljava/lang/String;), over(Ljava/lang/String;J)"
 
 
 # --- headers of the body --------------------------------------------------------------------------------------------
@@ -223,8 +224,7 @@ def test_a_descriptor_that_could_mean_several_overloads_or_none(descriptor: str)
     status, text = refused(shop(), call(1, NAME, "over", descriptor, *(1,) * count))
     assert (status, text) == (
         40,
-        f"[arguments] {NAME}.over: called as over({descriptor}), declared is "
-        "over(I), over(Ljava/lang/String;), over(Ljava/lang/String;J)",
+        f"[arguments] {NAME}.over: called as over({descriptor}), declared is {OVERLOADS}",
     )
 
 

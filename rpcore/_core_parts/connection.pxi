@@ -439,7 +439,10 @@ cdef class Connection:
                 if error is None:
                     w.buf[w.pos] = 0
                     w.pos += 1
-                    entry.result.encode(w, value)
+                    if request.convert is not None:
+                        any_plan.encode(w, request.convert(value))
+                    else:
+                        entry.result.encode(w, value)
                 else:
                     w.buf[w.pos] = 1
                     w.pos += 1
@@ -534,7 +537,8 @@ cdef class Connection:
                                              f"{call.caller.payload} bytes (option: payload)")
             if status != STATUS_OK:
                 error = self._status_error(status, header[2] & SERIALIZATION_MASK, r)
-                if call.serialization == HESSIAN2 and type(error) in (errors.InvalidArguments, errors.BadRequest):
+                if (call.serialization == HESSIAN2 and call.caller.descriptor is not None
+                        and type(error) in (errors.InvalidArguments, errors.BadRequest)):
                     # Java compares parameter types exactly; what it was sent is the first thing to look at.
                     error.args = (f"{error.message} (sent as {call.caller.method}({call.caller.descriptor}))",)
             elif (header[2] & SERIALIZATION_MASK) == HESSIAN2:

@@ -60,7 +60,10 @@ cdef int write_hessian_request(Connection connection, Writer w, Call call, dict 
     cdef Py_ssize_t n = sizeof(digits), length
     try:
         w.write(PyBytes_AS_STRING(caller.hessian_prefix), PyBytes_GET_SIZE(caller.hessian_prefix))
-        caller.args.encode_hessian(h, call.args)
+        if caller.hessian_convert is None:
+            caller.args.encode_hessian(h, call.args)
+        else:
+            caller.hessian_args.encode_hessian(h, caller.hessian_convert(call.args))
         w.write(PyBytes_AS_STRING(caller.hessian_attachments), PyBytes_GET_SIZE(caller.hessian_attachments))
         h.number(NULL)              # the map
         while True:
@@ -261,7 +264,10 @@ cdef int write_hessian_reply(Connection connection, Writer w, Request request, o
         start = w.pos
         w.pos += 1
         if error is None:
-            entry.result.encode_hessian(h, value)
+            if request.convert is not None:
+                any_plan.encode_hessian(h, request.convert(value))
+            else:
+                entry.result.encode_hessian(h, value)
             if w.pos == start + 2 and w.buf[start + 1] == c"N":
                 w.pos -= 1
                 w.buf[start] = <char>(base + KIND_NULL)
@@ -269,7 +275,10 @@ cdef int write_hessian_reply(Connection connection, Writer w, Request request, o
                 w.buf[start] = <char>(base + KIND_VALUE)
         else:
             w.buf[start] = <char>(base + KIND_EXCEPTION)
-            write_hessian_exception(connection, h, entry, error)
+            if request.wrap is not None:
+                any_plan.encode_hessian(h, request.wrap(error))
+            else:
+                write_hessian_exception(connection, h, entry, error)
         if request.plain:
             return 0
         w.write(PyBytes_AS_STRING(REPLY_ATTACHMENTS), PyBytes_GET_SIZE(REPLY_ATTACHMENTS))

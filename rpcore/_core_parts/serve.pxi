@@ -114,6 +114,24 @@ cdef class Request(Scope):
         """The request itself: code that serves it, and tasks and threads started there, find it by its scope."""
         return self
 
+    def become(self, Entry entry not None, *, convert=None, wrap=None):
+        """Serve ``entry``, which this call of a builtin names, in its place: from now on it is a call of that method.
+
+        Args:
+            convert: makes what is sent, plain values, of what the handler returns; None: sent as ``entry`` declares.
+            wrap: makes a JavaException of what the handler raises, for hessian2.
+
+        Raises:
+            LimitExceeded: of the method or its service.
+        """
+        cdef Gauge over = entry.gauge.enter()
+        if over is not None:
+            raise errors.LimitExceeded(over.text())
+        self.entry.gauge.leave()
+        self.entry = entry
+        self.convert = convert
+        self.wrap = wrap
+
     @property
     def service(self):
         """``ServiceKey`` of the service called."""

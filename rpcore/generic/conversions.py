@@ -180,6 +180,9 @@ class _Alias(Conversion):
         return self.target.generalize(value, walk)
 
 
+_AS_THEY_ARE = ("java.", "com.alibaba.com.caucho.hessian.io.")
+
+
 class Anything(Conversion):
     """Where nothing is declared: the value decides."""
 
@@ -212,6 +215,8 @@ class Anything(Conversion):
             return None
         if isinstance(value, GenericObject):
             return self._object(value, walk)
+        if isinstance(value, javatypes.JavaException):
+            return value
         for base in type(value).__mro__:
             node = _LEAVES.get(base) or _CONTAINERS.get(base)
             if node is not None and not isinstance(value, enum.Enum) and not hasattr(value, "_fields"):
@@ -221,7 +226,9 @@ class Anything(Conversion):
         raise Misfit(f"cannot send a value of type {type(value).__name__}")
 
     def _object(self, value: GenericObject, walk: Walk) -> Any:
-        """An object of a class that only Java knows."""
+        """An object of a class that only Java knows; those of Java itself stay what they are."""
+        if value.class_name.startswith(_AS_THEY_ARE):
+            return value
         known = walk.known(self, value)
         if known is not None:
             return known
@@ -286,7 +293,9 @@ _LEAVES: Mapping[type, Conversion] = {
         _Leaf(moment=True),
     ),
     datetime.datetime: _Leaf(moment=True, descriptor=DATE),
-    **dict.fromkeys((datetime.date, datetime.time, datetime.timedelta, uuid.UUID), _Leaf(moment=True)),
+    **dict.fromkeys(
+        (datetime.date, datetime.time, datetime.timedelta, datetime.timezone, uuid.UUID), _Leaf(moment=True)
+    ),
 }
 _CONTAINERS: Mapping[type, Conversion] = {
     list: Items("list", ANY, (list,), list),

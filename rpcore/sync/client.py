@@ -327,7 +327,11 @@ class Client:
 
 
 class GenericService:
-    """A service known by name only: ``service.call("find", 42)``. Arguments and results are plain values."""
+    """A service known by its name: methods are called by theirs, values are plain. As ``rpcore.GenericService``.
+
+    ``service.find(42)`` calls the method ``find``; ``service.invoke("find", ["long"], [42])`` says which of several,
+    by the Java names of the parameter types.
+    """
 
     def __init__(self, client: Client, referral: Referral) -> None:
         self._client = client
@@ -336,8 +340,33 @@ class GenericService:
     def __repr__(self) -> str:
         return f"<sync.GenericService {self._referral.key}>"
 
-    def call(self, method: str, *arguments: Any) -> Any:
-        """Call ``method`` (its wire name) with positional arguments and return the answer."""
+    def invoke(self, method: str, types: Iterable[str] | None = None, args: Iterable[Any] = ()) -> Any:
+        """Call ``method`` with ``args`` and return the answer.
+
+        Args:
+            method: its wire name. Its options are those of ``refer(..., methods={...})``.
+            types: Java names of the parameter types, such as ``["long", "java.lang.String[]"]``; None: those of the
+                definition, or whatever the only method of that name takes.
+            args: positional arguments.
+
+        Raises:
+            ConfigurationError: the types do not fit the arguments, or the definition has no such method.
+            RemoteError: the method raised; ``type`` is the Java class, ``__cause__`` its cause.
+        """
+        from rpcore.generic.calling import checked_types
+
+        arguments = tuple(args)
+        names = checked_types(f"{self._referral.key}.{method}", types, len(arguments))
         running = self._client._ensure_started()
-        entry = running.generic(self._referral, method, len(arguments))
+        entry = running.generic(self._referral, method, names, len(arguments))
         return blocking(entry)(*arguments)
+
+    def call(self, method: str, *arguments: Any) -> Any:
+        """Call ``method`` (its wire name) with positional arguments: ``invoke`` for names that are none in Python."""
+        return self.invoke(method, None, arguments)
+
+    def __getattr__(self, name: str) -> Callable[..., Any]:
+        """The method ``name``, taking positional arguments."""
+        if name.startswith("_"):
+            raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+        return functools.partial(self.call, name)
