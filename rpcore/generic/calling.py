@@ -59,7 +59,8 @@ def checked_types(where: str, types: Iterable[str] | None, count: int) -> Types 
             f"{where}: types must be a list of Java names such as ['long', 'java.lang.String[]'], not {types!r}"
         )
     if len(names) != count:
-        raise errors.ConfigurationError(f"{where}: {len(names)} types ({', '.join(names)}) for {count} arguments")
+        shown = f" ({', '.join(names)})" if names else ""
+        raise errors.ConfigurationError(f"{where}: {len(names)} types{shown} for {count} arguments")
     return tuple(name.strip() for name in names)
 
 

@@ -217,6 +217,8 @@ class Anything(Conversion):
             return self._object(value, walk)
         if isinstance(value, javatypes.JavaException):
             return value
+        if isinstance(value, javatypes.MapEntries):
+            return self._entries(value, walk)
         for base in type(value).__mro__:
             node = _LEAVES.get(base) or _CONTAINERS.get(base)
             if node is not None and not isinstance(value, enum.Enum) and not hasattr(value, "_fields"):
@@ -224,6 +226,21 @@ class Anything(Conversion):
         if isinstance(value, enum.Enum) or describe(type(value)) is not None:
             return UNDECLARED.of(type(value)).generalize(value, walk)
         raise Misfit(f"cannot send a value of type {type(value).__name__}")
+
+    def _entries(self, value: javatypes.MapEntries, walk: Walk) -> Any:
+        """A map whose keys are not hashable."""
+        known = walk.known(self, value)
+        if known is not None:
+            return known
+        made, put = walk.form.entries(simple=False, type_name=value.type_name)
+        walk.remember(self, value, made)
+        with walk:
+            for key, item in value:
+                try:
+                    put(self.generalize(key, walk), self.generalize(item, walk))
+                except ValueError as error:
+                    raise inside(error, f"[{key!r}]") from None
+        return made
 
     def _object(self, value: GenericObject, walk: Walk) -> Any:
         """An object of a class that only Java knows; those of Java itself stay what they are."""
@@ -264,8 +281,9 @@ def _scalars() -> Iterator[Scalar]:
     yield Scalar("bool", (bool,), scalars.boolean, "Z")
     yield Scalar("Char", (str,), scalars.char, "C")
     yield Scalar("NoneType", (type(None),), scalars.nothing, OBJECT)
-    for name in ("str", "Locale", "Currency", "JavaClass"):
+    for name in ("str", "Locale", "JavaClass"):
         yield Scalar(name, (str,), scalars.text, "Ljava/lang/String;")
+    yield Scalar("Currency", (str,), scalars.currency, "Ljava/lang/String;")
     for octets in (bytes, bytearray, memoryview):
         yield Scalar(octets.__name__, (octets,), scalars.octets(octets), "[B")
     for name in ("datetime", "JavaDate", "LocalDateTime", "Instant", "OffsetDateTime", "ZonedDateTime"):

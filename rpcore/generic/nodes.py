@@ -15,6 +15,7 @@ from uuid import UUID
 
 from rpcore._codec import OMIT, REQUIRED, Factory, GenericObject
 from rpcore.class_hints import required_by
+from rpcore.dispatch import BOXES
 from rpcore.generic import scalars
 from rpcore.javatypes import Long, MapEntries, TypedList, TypedMap
 from rpcore.plan import element_type, wire_names
@@ -34,6 +35,7 @@ SIMPLE = (str, int, float, bytes, type(None), enum.Enum, date, time, timedelta, 
 """Keys of maps that are hashable in every form."""
 
 OBJECT = "Ljava/lang/Object;"
+_BOXED: Mapping[str, str] = {letter: box for box, letter in BOXES.items()}
 DATE = "Ljava/util/Date;"
 
 
@@ -407,7 +409,7 @@ class Union(Conversion):
     def descriptor(self) -> str:  # type: ignore[override]
         """Of ``X | None`` that of X; numbers are boxed then."""
         inner = self.members[0].descriptor if len(self.members) == 1 else OBJECT
-        return inner if len(inner) > 1 else OBJECT
+        return inner if len(inner) > 1 else _BOXED.get(inner, OBJECT)
 
     def holds(self, value: Any) -> bool:
         return (value is None and self.optional) or any(member.holds(value) for member in self.members)

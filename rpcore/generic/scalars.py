@@ -257,7 +257,18 @@ def unique_id(value: Any) -> Any:
             return UUID(value)
         except ValueError:
             pass
+    entries = maps_of(value)
+    if entries is not None:  # by its fields, as a bean
+        most, least = entries.get("mostSigBits"), entries.get("leastSigBits")
+        if isinstance(most, int) and isinstance(least, int):
+            return UUID(int=(most & (1 << 64) - 1) << 64 | least & (1 << 64) - 1)
     raise refuse("UUID", value)
+
+
+def currency(value: Any) -> str:
+    """The code of a currency, or a map with it."""
+    entries = maps_of(value)
+    return text(value if entries is None else entries.get("currencyCode"))
 
 
 # ---- the other direction, for values that plain JSON does not have
