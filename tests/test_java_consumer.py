@@ -396,3 +396,36 @@ def test_java_and_rpcore_call_one_port_at_the_same_time(java: Java, run: Run) ->
             assert seen >= {("rig-consumer", "2"), ("python", "29")}
 
     run(main())
+
+
+@FULL
+@ONE_LOOP
+def test_no_call_is_lost_when_one_of_two_servers_stops(java: Java, run: Run) -> None:
+    async def main() -> None:
+        async with called(java) as caller:
+            leaving = rpcore.Server(host="0.0.0.0", port=0, register=False)
+            leaving.export(AllTypes, Service("leaving"))
+            await leaving.start()
+            both = f"{caller.address};127.0.0.1:{leaving.address.rpartition(':')[2]}"
+            while len({await caller.call("who", address=both) for _ in range(10)}) < 2:
+                pass
+            calls = [asyncio.create_task(caller.ask("many", address=both, count=50, millis=i * 20)) for i in range(20)]
+            await leaving.stop(5.0)
+            for result in await asyncio.gather(*calls):
+                assert result == {"right": 50, "failure": None}
+            assert {await caller.call("who", address=both) for _ in range(10)} == {"/"}
+
+    run(main())
+
+
+@FULL
+@ONE_LOOP
+def test_deadline_and_attachments_go_on_from_java_through_us(java: Java, run: Run) -> None:
+    async def main() -> None:
+        async with serve(AllTypes, Service("behind")) as behind, called(java) as caller:
+            seen = await caller.call("relay", behind.address, attachments={"user": "vip"}, timeout=3000)
+            assert (seen["user"], seen["remote.application"]) == ("vip", "relay")
+            limit = 10.0 if java.version.startswith("2.7") else 3.0  # 2.7 does not say its own
+            assert limit - 2.0 < float(seen["(remaining)"]) <= limit
+
+    run(main())
