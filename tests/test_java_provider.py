@@ -417,7 +417,7 @@ def test_no_call_is_lost_when_one_of_two_providers_stops(java: Java, run: Run) -
 
                 calls = [asyncio.create_task(call()) for _ in range(8)]
                 while done < 50:
-                    await asyncio.sleep(0.01)  # noqa: ASYNC110
+                    await asyncio.sleep(0.01)
                 leaving.say("stop")
                 await asyncio.gather(*calls)
         finally:
