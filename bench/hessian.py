@@ -2,11 +2,11 @@
 
     python -m bench.hessian [--quick] [--json FILE]
 
-Caveats first. Java runs hessian-lite as Dubbo 3.3 does (a stream object for each message), on the same core, warmed up until
-its JIT has long been done; both sides take turns in windows, and a ratio is the median of the windows' own. Times are CPU time
-of the thread that works: what Java's collector and JIT take beside it is not counted, which favours Java. rpcore's writer
-and reader are reused as a connection reuses them, so that a definition that was read before is recognised; the bodies
-hold the definitions all the same.
+Caveats first. Java runs hessian-lite as Dubbo 3.3 does (a stream object for each message), on the same core, warmed up
+until its JIT has long been done; both sides take turns in windows, and a ratio is the median of the windows' own. Times
+are CPU time of the thread that works: what Java's collector and JIT take beside it is not counted, which favours Java.
+rpcore's writer and reader are reused as a connection reuses them, so that a definition that was read before is
+recognised; the bodies hold the definitions all the same.
 """
 
 from __future__ import annotations
@@ -119,10 +119,8 @@ def tables(times: dict[str, dict[str, list[float]]]) -> str:
     for target in TARGETS:
         measured = ratio(times[target.cell], target.peer, target.reference)
         if measured is not None:
-            goals.append(
-                [f"{target.peer} {target.cell}", target.reference, number(target.least), number(target.reach)]
-                + [number(measured), verdict(target, measured)]
-            )
+            goal = [number(target.least), number(target.reach), number(measured), verdict(target, measured)]
+            goals.append([f"{target.peer} {target.cell}", target.reference, *goal])
     return f"{markdown(rows)}\n\n{markdown(goals)}"
 
 

@@ -156,7 +156,7 @@ class Pair:
             ready = self.server.answer(START_LIMIT)
             self.client = Process(
                 peer, peer.client or peer.module, "client", "--driven", "--core", str(CLIENT_CORE),
-                "--address", ready["address"], "--server-pid", str(self.server.pid),
+                "--address", ready["address"], "--server-pid", str(ready["pid"]),
             )  # fmt: skip
         except BaseException:
             self.server.close()

@@ -94,7 +94,7 @@ cdef class Entry:
     cdef readonly bint builtin           # Dubbo's own method ($invoke): its rpcore errors are statuses
     cdef readonly object service
     cdef readonly str method
-    cdef object handler
+    cdef readonly object handler
     cdef ArgsPlan args
     cdef Plan result
     cdef readonly tuple errors
@@ -137,6 +137,8 @@ cdef class Request(Scope):
     cdef frozenset forward_keys          # how these asked
     cdef readonly int serialization
     cdef bint plain                      # as the route's
+    cdef object convert                  # of a generic call: what makes plain values of the result, and
+    cdef object wrap                     # a JavaException of what its method raised
     cdef dict to_forward(self, frozenset keys)
     cdef tuple arguments
     cdef Worker worker
@@ -268,6 +270,8 @@ cdef class LargeFrame:
     cdef list large
     cdef object target
     cdef Py_ssize_t target_filled
+    cdef int receive_whole(self) except -1
+    cdef bint in_place(self) noexcept
     cdef int put(self, const unsigned char* p, Py_ssize_t n) except -1
     cdef int fill(self, Py_ssize_t n) except -1
 
@@ -318,6 +322,8 @@ cdef class Caller:
     cdef public int serialization        # 0: msgpack with rpcore peers, hessian2 with the others; or the one to use
     cdef public frozenset forward        # attachments of the call being served that go on; "*": all of the user's
     cdef ArgsPlan args
+    cdef ArgsPlan hessian_args           # those of its hessian2 requests, where they are others,
+    cdef object hessian_convert          # and what makes them of those of a call
     cdef Plan result
     cdef dict errors                     # wire name -> ExceptionPlan
     cdef public Picker picker            # None while there is no provider

@@ -291,6 +291,8 @@ class Caller:
         errors: Mapping[str, ExceptionPlan] | None = None,
         hessian_prefix: bytes | None = None,
         hessian_attachments: dict[str, str] | None = None,
+        hessian_args: ArgsPlan | None = None,
+        hessian_convert: Callable[[tuple[Any, ...]], tuple[Any, ...]] | None = None,
     ) -> None: ...
     serialization: int
     forward: frozenset[str] | None
@@ -459,6 +461,8 @@ class Entry:
     @property
     def method(self) -> str: ...
     @property
+    def handler(self) -> Callable[..., Awaitable[Any]]: ...
+    @property
     def gauge(self) -> Gauge: ...
     @property
     def errors(self) -> tuple[ExceptionPlan, ...]: ...
@@ -487,6 +491,13 @@ class Request(Scope):
     def oneway(self) -> bool: ...
     @property
     def serialization(self) -> int: ...
+    def become(
+        self,
+        entry: Entry,
+        *,
+        convert: Callable[[Any], Any] | None = None,
+        wrap: Callable[[BaseException], BaseException] | None = None,
+    ) -> None: ...
     @property
     def service(self) -> ServiceKey: ...
     @property

@@ -9,7 +9,6 @@ serve (running handlers), pick (balancers), blocking (calls driven by their own 
 
 from collections import deque
 from contextvars import ContextVar
-from hmac import compare_digest
 
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
 from cpython.buffer cimport PyBUF_FORMAT, PyBUF_ND

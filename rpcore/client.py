@@ -7,7 +7,7 @@ import contextlib
 import functools
 import os
 import warnings
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, TypeVar, Unpack, overload
@@ -386,22 +386,75 @@ def _retrieved(task: asyncio.Task[None]) -> None:
 
 
 class GenericService:
-    """A service known by name only: ``await service.call("find", 42)``. Arguments and results are plain values."""
+    """A service known by its name: methods are called by theirs, values are plain. Made by ``Client.refer("com.x.Y")``.
+
+    ``await service.find(42)`` calls the method ``find``; ``await service.invoke("find", ["long"], [42])`` says which
+    of several, by the Java names of the parameter types. Without them a provider takes the only method of that name;
+    with the service's definition (``refer(..., definition=...)``) they come from there.
+
+    Arguments may be anything that has a form on the wire: plain values, dates, Decimals, dataclasses and enums (with
+    the Java class that ``rpcore.wire_name`` gave them), ``GenericObject``. A Java object in a result is a dict with
+    its class under ``"class"``, an enum is its name.
+    """
 
     def __init__(self, client: Client, referral: Referral) -> None:
         self._client = client
         self._referral = referral
 
     def __repr__(self) -> str:
-        return f"<GenericService {self._referral.key}>"
+        return f"<GenericService {self._referral.key} {self._client._where(self._referral)}>"
 
-    async def call(self, method: str, *arguments: Any) -> Any:
-        """Call ``method`` (its wire name) with positional arguments."""
+    def __dir__(self) -> Iterable[str]:
+        definition = self._referral.definition
+        return [*super().__dir__(), *(definition.by_name if definition is not None else ())]
+
+    async def invoke(
+        self,
+        method: str,
+        types: Iterable[str] | None = None,
+        args: Iterable[Any] = (),
+        *,
+        attachments: Mapping[str, Any] | None = None,
+        **given: Unpack[OptionValues],
+    ) -> Any:
+        """Call ``method`` with ``args``.
+
+        Args:
+            method: its wire name. Its options are those of ``refer(..., methods={...})``.
+            types: Java names of the parameter types, such as ``["long", "java.lang.String[]"]``; None: those of the
+                definition, or whatever the only method of that name takes.
+            args: positional arguments.
+            attachments: sent with this call.
+            given: options of this call, as in ``rpcore.options``.
+
+        Raises:
+            ConfigurationError: the types do not fit the arguments, the definition has no such method, or an option is
+                wrong.
+            RemoteError: the method raised; ``type`` is the Java class, ``__cause__`` its cause.
+        """
+        from rpcore.generic.calling import checked_types
+
+        arguments = tuple(args)
+        names = checked_types(f"{self._referral.key}.{method}", types, len(arguments))
         self._client._begin()
         if self._referral.reference is None:
             self._client._start_referral(self._referral)
             self._client._ask_registries()
-        return await self._referral.generic(method, len(arguments))(*arguments)
+        entry = self._referral.generic(method, names, len(arguments))
+        if not given and not attachments:
+            return await entry(*arguments)
+        with options(attachments=attachments, **given):
+            return await entry(*arguments)
+
+    async def call(self, method: str, *arguments: Any) -> Any:
+        """Call ``method`` (its wire name) with positional arguments: ``invoke`` for names that are none in Python."""
+        return await self.invoke(method, None, arguments)
+
+    def __getattr__(self, name: str) -> Callable[..., Awaitable[Any]]:
+        """The method ``name``, taking positional arguments."""
+        if name.startswith("_"):
+            raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+        return functools.partial(self.call, name)
 
 
 # --- what a call inherits -------------------------------------------------------------------------------

@@ -65,11 +65,18 @@ class Dispatch:
         self.entries = tuple(entries)
         self._by_prefix = {entry.prefix: entry for entry in self.entries}
         self.find = self._by_prefix.get
-        groups: dict[bytes, list[Entry]] = {}
+        named: dict[tuple[str, str, str], list[Entry]] = {}
         for entry in self.entries:
             if entry.hessian_prefix is not None:
-                groups.setdefault(entry.hessian_prefix, []).append(entry)
-        self._routes = {prefix: Route(prefix, entries[0].parameters, entries) for prefix, entries in groups.items()}
+                named.setdefault(_name_of(entry), []).append(entry)
+        # As an entry declares them; in other groups the same bytes may mean another declaration.
+        self._routes = {
+            prefix: Route(
+                prefix, entry.parameters, overload(named[_name_of(entry)], split_descriptor(entry.descriptor))
+            )
+            for entry in self.entries
+            if (prefix := entry.hessian_prefix) is not None
+        }
         self._learned = 0
         self.find_route = self._routes.get
 
@@ -85,8 +92,14 @@ class Dispatch:
         for entry in of_service:
             if entry.name == method:
                 return entry
+        name, bracket, types = method.removesuffix(")").partition("(")
+        named = [entry for entry in of_service if entry.method == name] if bracket else []
+        if named:  # a caller without the declaration, who cannot know whether there are overloads
+            chosen = overload(named, split_descriptor(types))
+            if chosen:
+                return chosen[0]
         if of_service:
-            raise errors.UnknownMethod(f"{key} has no method {method!r}{_near(method, _methods(of_service))}")
+            raise self._no_method(key, method, of_service)
         raise self._no_service(key)
 
     def route(self, prefix: bytes, protocol: str | None, path: str | None, version: str | None, method: str | None,
@@ -114,12 +127,10 @@ class Dispatch:
             raise self._no_service(ServiceKey(path, "", version))
         named = [e for e in of_service if e.method == method]
         if not named:
-            key = of_service[0].service
-            raise errors.UnknownMethod(f"{key} has no method {method!r}{_near(method, _methods(of_service))}")
-        chosen = _overload(named, types)
+            raise self._no_method(of_service[0].service, method, of_service)
+        chosen = overload(named, types)
         if not chosen:
-            known = ", ".join(sorted({f"{method}({e.descriptor})" for e in named}))
-            raise errors.InvalidArguments(f"{path}.{method}: called as {method}({descriptor}), declared is {known}")
+            raise errors.InvalidArguments(no_overload(path, method, descriptor, named))
         route = Route(prefix, len(types), chosen, plain=not _takes_attachments(protocol))
         if self._learned < LEARNED and len(prefix) <= 1024:
             self._learned += 1
@@ -131,13 +142,25 @@ class Dispatch:
 
         Raises:
             UnknownService: with Dubbo's status for it, 70.
+            UnknownMethod, InvalidArguments: the group declares the service otherwise than the others.
         """
         text = "" if group is None else str(group)
         for entry in route.entries:
             if entry.service.group == text:
                 return entry
-        one = route.entries[0].service
-        raise self._no_service(ServiceKey(one.interface, text, one.version))
+        other = route.entries[0]
+        key = ServiceKey(other.service.interface, text, other.service.version)
+        of_service = [e for e in self.entries if _without_version(e.service) == _without_version(key)]
+        if not of_service:
+            raise self._no_service(key)
+        named = [e for e in of_service if e.method == other.method]
+        if not named:
+            raise self._no_method(key, other.method, of_service)
+        raise errors.InvalidArguments(f"{key}.{other.method}: called with {route.count} arguments, {_declared(named)}")
+
+    @staticmethod
+    def _no_method(key: ServiceKey, method: str, of_service: Iterable[Entry]) -> errors.UnknownMethod:
+        return errors.UnknownMethod(f"{key} has no method {method!r}{_near(method, _methods(of_service))}")
 
     def _no_service(self, key: ServiceKey) -> errors.UnknownService:
         same = sorted({str(e.service) for e in self.entries if e.service.interface == key.interface})
@@ -159,10 +182,7 @@ class Dispatch:
 
         if isinstance(error, JavaException):
             return error
-        try:
-            text = str(error)
-        except Exception as failure:
-            text = f"<str() failed: {type(failure).__name__}>"
+        text = text_of(error)
         name = JAVA_NAMES.get(type(error))
         if name is None:
             name = "java.lang.RuntimeException"
@@ -184,13 +204,15 @@ class Dispatch:
         """Log what a handler did wrong. Declared exceptions are answers, not faults."""
         if any(isinstance(error, plan.cls) for plan in request.entry.errors):
             return
+        if request.entry.builtin and isinstance(error, errors.RpcError):
+            return  # a refusal: the status tells the caller
         logger.error(
             "%s.%s, called by %s, failed: %s: %s",
             request.service,
             request.method,
             request.peer,
             type(error).__name__,
-            error,
+            text_of(error),
             exc_info=error,
         )
 
@@ -241,14 +263,41 @@ BOXES = MappingProxyType(
 )
 
 
-def _overload(named: list[Entry], types: list[str]) -> list[Entry]:
-    """Of the methods of one name those that are meant by ``types``: one for each group, or none."""
+def no_overload(path: str, method: str, descriptor: str, named: list[Entry]) -> str:
+    """What a caller is told when none of the methods of a name takes these types."""
+    return f"{path}.{method}: called as {method}({descriptor}), {_declared(named)}"
+
+
+def text_of(error: BaseException) -> str:
+    """``str(error)``, whatever its class makes of that."""
+    try:
+        return str(error)
+    except Exception as failure:
+        return f"<str() failed: {type(failure).__name__}>"
+
+
+def _name_of(entry: Entry) -> tuple[str, str, str]:
+    """What a request says of ``entry`` besides the types: interface, version and method, but no group."""
+    return entry.service.interface, _without_version(entry.service).version, entry.method
+
+
+def overload(named: Iterable[Entry], types: list[str]) -> list[Entry]:
+    """Of the methods of one name those that are meant by ``types``: at most one in each group."""
+    groups: dict[str, list[Entry]] = {}
+    for entry in named:
+        groups.setdefault(entry.service.group, []).append(entry)
+    found = (_in_one_group(of_group, types) for of_group in groups.values())
+    return [entry for entry in found if entry is not None]
+
+
+def _in_one_group(named: list[Entry], types: list[str]) -> Entry | None:
+    """Of one service's methods of one name the one that is meant by ``types``."""
     fitting = [e for e in named if e.required <= len(types) <= e.parameters]
-    if len({e.descriptor for e in named}) == 1:
-        return fitting
-    exact = [e for e in fitting if e.descriptor == "".join(types)]
-    if exact:
-        return exact
+    if len(fitting) == 1:
+        return fitting[0]
+    for entry in fitting:
+        if entry.descriptor == "".join(types):
+            return entry
 
     def matches(entry: Entry) -> bool:
         declared = split_descriptor(entry.descriptor)
@@ -258,7 +307,7 @@ def _overload(named: list[Entry], types: list[str]) -> list[Entry]:
         )
 
     near = [e for e in fitting if matches(e)]
-    return near if len({e.descriptor for e in near}) == 1 else []
+    return near[0] if len(near) == 1 else None
 
 
 def _takes_attachments(protocol: str | None) -> bool:
@@ -267,6 +316,10 @@ def _takes_attachments(protocol: str | None) -> bool:
     if len(parts) != 3 or not all(part.isdecimal() and len(part) < 4 for part in parts):
         return False
     return (2, 0, 2) <= tuple(map(int, parts)) <= (2, 0, 99)
+
+
+def _declared(named: Iterable[Entry]) -> str:
+    return "declared is " + ", ".join(sorted({f"{e.method}({e.descriptor})" for e in named}))
 
 
 def _methods(entries: Iterable[Entry]) -> list[str]:
@@ -285,4 +338,13 @@ def _near(name: str, known: Iterable[str]) -> str:
     return f"; there is {', '.join(close)}" if close else "; nothing is served here"
 
 
-__all__ = ["Dispatch", "OtherGroup", "hessian_prefix", "request_prefix", "split_descriptor"]
+__all__ = [
+    "Dispatch",
+    "OtherGroup",
+    "hessian_prefix",
+    "no_overload",
+    "overload",
+    "request_prefix",
+    "split_descriptor",
+    "text_of",
+]

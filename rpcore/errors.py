@@ -265,16 +265,23 @@ class RemoteError(RpcError):
         """
         name, message = exception.class_name, exception.message
         fields = dict(exception.fields)
+        traceback = "\n".join(_java_traceback(exception)) if exception.frames or exception.suppressed else None
         if name in _GENERIC_EXCEPTIONS and fields.get("exceptionClass"):
+            # The trace of what it wraps, causes included, is its text; its own is the framework's.
             name = str(fields.pop("exceptionClass"))
+            text = str(message or "")
             message = fields.pop("exceptionMessage", None)
+            error = _of_trace(name, "" if message is None else str(message), text)
+            error.fields = fields
+            vars(error).update(call)
+            return error
         text = "" if message is None else str(message)
         first = text.partition("\n")[0]
         error = cls(
             f"{name}: {first}" if first else name,
             type=name,
             remote_message=text,
-            traceback="\n".join(_java_traceback(exception)) if exception.frames or exception.suppressed else None,
+            traceback=traceback,
             fields=fields,
             **call,
         )
@@ -290,6 +297,23 @@ class RemoteError(RpcError):
             outer.__cause__ = cause
             inner, outer, depth = inner.cause, cause, depth + 1
         return error
+
+
+def _of_trace(name: str, message: str, text: str) -> RemoteError:
+    """An error and its causes from what Java prints of it: ``Caused by: com.x.Y: text`` and the lines of its stack."""
+    head = f"{name}: {message}" if message else name
+    trace = text.removeprefix(f"{head}\n") if text.startswith(f"{head}\n{head}\n") else text
+    error = RemoteError(
+        head.partition("\n")[0], type=name, remote_message=message, traceback=trace if "\n" in trace else None
+    )
+    _, *causes = trace.split("\nCaused by: ")
+    outer = error
+    for part in causes[:_LONGEST_CHAIN]:
+        said = part.partition("\n\t")[0]
+        kind, _, what = said.partition(": ")
+        cause = RemoteError(said.partition("\n")[0], type=kind, remote_message=what, traceback=part)
+        outer.__cause__, outer = cause, cause
+    return error
 
 
 _GENERIC_EXCEPTIONS = frozenset(

@@ -96,6 +96,8 @@ class Referral:
     def _decide(self) -> None:
         """Resolve every method's options from the layers; runs once per change."""
         if self.spec is None:
+            for name, caller in self.callers.items():
+                self.options[name] = self._resolve(caller.method)
             return
         for method in self.spec.methods:
             self.options[method.name] = self._resolve(method.wire_name, self.spec.layer_of(method))
@@ -246,7 +248,8 @@ class Referral:
         caller.retry_timeouts = options.retry_on == "dubbo"
         caller.oneway = options.oneway
         caller.payload = options.payload
-        caller.serialization = SERIALIZATIONS[options.serialization]
+        # Generic calls look the same to everybody, unless they are to go by msgpack.
+        caller.serialization = SERIALIZATIONS[options.serialization or ("hessian2" if self.spec is None else "")]
         caller.forward = self.forward
         caller.set_attachments({**self.attachments, **({"dubbo.tag": options.tag} if options.tag else {})})
 
@@ -295,20 +298,44 @@ class Referral:
 
         return filtered
 
-    def generic(self, method: str, arity: int) -> Callable[..., Awaitable[Any]]:
-        """A caller for a method known by name only: arguments and result are plain values."""
+    def generic(self, method: str, types: tuple[str, ...] | None, arity: int) -> Callable[..., Awaitable[Any]]:
+        """A caller for a method known by name only: arguments and result are plain values.
+
+        Args:
+            method: its wire name, by which its options are found, too.
+            types: names of its parameter types; None: those of the definition, or unknown.
+            arity: how many arguments it is called with.
+
+        Raises:
+            ConfigurationError: too many arguments, or not what the definition says.
+        """
+        # Loaded with the first such call: whoever declares what it calls never needs it.
+        from rpcore.generic import calling
+
         if arity > ARITY_OF_GENERIC:
             raise errors.ConfigurationError(f"{self.key}.{method}: {arity} arguments, at most {ARITY_OF_GENERIC}")
-        name = f"{method}/{arity}"
+        if types is None:
+            types = calling.defined_types(self.definition, method, arity)
+        name = calling.key_of(method, types, arity)
         if name not in self.callers:
             assert self.reference is not None
+            args = ArgsPlan(tuple(str(i) for i in range(arity)), (ANY,) * arity, (REQUIRED,) * arity)
+            generic = not method.startswith("$")  # one of Dubbo's own, such as $echo, is called by its name
             caller = Caller(
                 self.reference,
                 service=self.key.interface,
                 method=method,
-                prefix=request_prefix(self.key, method),
-                args=ArgsPlan(tuple(str(i) for i in range(arity)), (ANY,) * arity, (REQUIRED,) * arity),
+                prefix=request_prefix(self.key, calling.direct_name(method, types)),
+                args=args,
                 result=ANY,
+                hessian_prefix=hessian_prefix(
+                    self.key,
+                    "$invoke" if generic else method,
+                    calling.DESCRIPTOR if generic else calling.descriptor(types) or args.descriptor,
+                ),
+                hessian_attachments={**self._about(), **({"generic": "true"} if generic else {})},
+                hessian_args=calling.ARGS if generic else None,
+                hessian_convert=calling.invocation(method, types) if generic else None,
             )
             self.options[name] = self._resolve(method)
             self.callers[name] = caller

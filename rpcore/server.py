@@ -24,6 +24,7 @@ from rpcore._core import Entry, Gauge, Request, current_scope
 from rpcore.abc import Filter, Registry
 from rpcore.dispatch import Dispatch, hessian_prefix, request_prefix
 from rpcore.filters import chain, in_order
+from rpcore.generic.serving import GENERIC_EXCEPTION, OLD_GENERIC_EXCEPTION, Invoke
 from rpcore.loops import new_runner
 from rpcore.model import Instance, Invocation, Options, ServiceKey
 from rpcore.options import OptionValues, layer, resolve
@@ -41,6 +42,10 @@ DEFAULT_PORT = 20880
 
 NOTICE = 0.5
 """Seconds between the READONLY event and refusing calls: consumers on the way have time to notice."""
+
+LINGER = 0.25
+"""Seconds between the last answer and closing, for peers that are not rpcore: a Java consumer that sees the end of the
+connection fails calls whose answers it has received and not yet handed on."""
 
 
 @dataclass(slots=True)
@@ -76,6 +81,8 @@ class Server:
         heartbeat: a connection without a byte for three times this many seconds is closed.
         limits: sizes accepted in frames, see ``rpcore.Limits``.
         send_traceback: whether callers see the traceback of exceptions that are not declared.
+        old_generic_exception: whether generic callers get exceptions in Dubbo's class from before 2.7,
+            ``com.alibaba.dubbo.rpc.service.GenericException``, instead of the one in ``org.apache.dubbo``.
         grace: seconds ``stop`` waits for running calls before it cancels them.
 
     Raises:
@@ -98,6 +105,7 @@ class Server:
         heartbeat: float = 60.0,
         limits: Limits | None = None,
         send_traceback: bool = False,
+        old_generic_exception: bool = False,
         grace: float = 10.0,
     ) -> None:
         if not host.startswith("unix:") and not 0 <= port <= 65535:
@@ -117,6 +125,7 @@ class Server:
         self._registries = open_registries(registry) if register else []
         self._gauge = Gauge("server", limit=executes, option="executes of the server")
         self._dispatch = Dispatch(send_traceback=send_traceback)
+        self._old_generic_exception = old_generic_exception
         self._exports: list[_Export] = []
         self._pool: ThreadPoolExecutor | None = None
         self._listener: Listener | None = None
@@ -275,7 +284,15 @@ class Server:
                 )
             )
 
-        export.entries.append(_echo(export))
+        invoke = Invoke(
+            export.key,
+            list(zip(export.spec.resolve(), export.entries, strict=True)),
+            naming=export.spec.naming,
+            dispatch=self._dispatch,
+            exception=OLD_GENERIC_EXCEPTION if self._old_generic_exception else GENERIC_EXCEPTION,
+        )
+        payload = max(entry.payload for entry in export.entries)
+        export.entries += [_echo(export), *invoke.entries(token=export.token, payload=payload)]
 
     def _in_thread(self, function: Callable[..., Any]) -> Callable[..., Any]:
         """A ``def`` handler, run in the pool with the request's context."""
@@ -404,6 +421,8 @@ class Server:
         if not await listener.drained(max(grace - (time.monotonic() - started), 0.0)):
             report.cancelled = listener.in_flight
             report.stuck = await listener.cancel_handlers()
+        if grace > 0 and not all(connection.peer_rpcore for connection in listener.connections):
+            await asyncio.sleep(min(LINGER, grace))
         if self._stack is not None:
             stack, self._stack = self._stack, None
             await stack.aclose()

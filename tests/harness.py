@@ -17,7 +17,7 @@ import msgpack
 import rpcore
 from rpcore import _codec, errors
 from rpcore._core import Caller, Connection, Endpoint, Engine, Entry, Gauge, Node, Reference
-from rpcore.dispatch import Dispatch, request_prefix
+from rpcore.dispatch import Dispatch, hessian_prefix, request_prefix
 from rpcore.loadbalance import build
 from rpcore.model import Instance, Parameter, ServiceKey
 from rpcore.options import Layer, resolve
@@ -419,12 +419,14 @@ def entry(
     gauge: Gauge | None = None,
     **options: Any,
 ) -> Entry:
+    args = compile_args((Parameter("value", takes),))
     return Entry(
         prefix=request_prefix(KEY, method),
+        hessian_prefix=hessian_prefix(KEY, method, args.descriptor),
         service=KEY,
         method=method,
         handler=handler,
-        args=compile_args((Parameter("value", takes),)),
+        args=args,
         result=compile_type(returns),
         errors=tuple(map(compile_exception, raises)),
         gauge=gauge or Gauge(method),

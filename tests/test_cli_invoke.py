@@ -98,7 +98,7 @@ def test_dict_with_other_keys_than_text(invoke: Any) -> None:
 @pytest.mark.parametrize(
     ("text", "value"),
     [("word", "word"), ("two words", "two words"), ("", ""), ('"7"', "7"), ("7", 7), ("-7", -7), ("true", True),
-     ("null", None), ("1e3", 1000.0), ("[1]", [1]), ("nan", "nan")],
+     ("null", None), ("1e3", 1000.0), ("[1]", [1]), ("nan", "nan"), (str(2**70), 2**70)],
 )  # fmt: skip
 def test_arguments_as_people_type_them(invoke: Any, text: str, value: Any) -> None:
     assert json.loads(invoke("echo", text).stdout) == value
@@ -184,7 +184,7 @@ def test_arguments_that_do_not_fit(invoke: Any) -> None:
     assert "args.user_id: expected int, got str" in failed(invoke("find", "x", *TYPED), 2)
     assert "user_id" in failed(invoke("find", *TYPED), 2)
     assert "takes 2 arguments" in failed(invoke("find", "1", "true", "2", *TYPED), 2)
-    assert "takes 2 arguments" in failed(invoke("find", "1", "true", "2"), 1)
+    assert "takes 1 or 2 arguments, got 3" in failed(invoke("find", "1", "true", "2"), 1)
 
 
 @pytest.mark.parametrize(
@@ -194,7 +194,6 @@ def test_arguments_that_do_not_fit(invoke: Any) -> None:
         ("[1,]", "argument 1: no valid JSON"),
         ('{"$base64": "?"}', "argument 1: $base64"),
         ('{"$map": [1]}', "argument 1: $map: expected an array of [key, value]"),
-        (str(2**70), "does not fit 64 bits"),
     ],
 )
 def test_arguments_that_are_no_json(invoke: Any, text: str, message: str) -> None:

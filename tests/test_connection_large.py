@@ -12,7 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import rpcore
-from harness import MSGPACK, Wire, echo, feed, frame, reply, request, split
+from harness import HESSIAN2, KEY, MSGPACK, Wire, echo, feed, frame, reply, request, split
+from rpcore._codec import hessian_dumps, hessian_loads
 
 LARGE = 32 * 1024
 WINDOW = 4096
@@ -171,3 +172,52 @@ def test_large_values_of_one_frame_among_small_frames_keep_their_order() -> None
     tasks = [wire.call(value) for value in values]
     wire.pump()
     assert [task.result() for task in tasks] == values
+
+
+# ---- hessian2: the body as a whole is received in place, and long binaries are sent as views of the value
+
+
+def hessian_request(id: int, value: Any) -> bytes:
+    key = (KEY.interface, KEY.version or "0.0.0")
+    body = hessian_dumps(None, "2.0.2", *key, "echo", "Ljava/lang/Object;", value, {"group": KEY.group})
+    return frame(0xC0 | HESSIAN2, 0, id, body)
+
+
+@pytest.mark.parametrize("value", VALUES, ids=range(len(VALUES)))
+@pytest.mark.parametrize("piece", [0, 1000, WINDOW, 65536])
+def test_hessian2_requests(value: Any, piece: int) -> None:
+    wire = Wire({"echo": echo}, window=WINDOW)
+    feed(wire.server, hessian_request(1, value) + hessian_request(2, "next") + request(3, "last"), piece)
+    wire.ticks.run()
+    *answers, last = split(wire.back.take())
+    assert [(status, id, hessian_loads(body)[1]) for _, status, id, body in answers] == [
+        (20, 1, value),
+        (20, 2, "next"),
+    ]
+    assert msgpack.unpackb(last[3]) == [0, "last", None]
+
+
+def test_a_hessian2_body_is_received_in_place() -> None:
+    wire = Wire({"echo": echo}, window=WINDOW)
+    data = hessian_request(1, blob(10 * LARGE))
+    feed(wire.server, data[:1000])
+    view = memoryview(wire.server.get_buffer())
+    assert len(view) == len(data) - 1000
+    view.release()
+    feed(wire.server, data[1000:] + hessian_request(2, "next"))
+    wire.ticks.run()
+    assert len(split(wire.back.take())) == 2
+
+
+def test_sending_hessian2_does_not_copy_large_bytes() -> None:
+    sent: list[Any] = []
+    wire = Wire({"echo": echo})
+    wire.server.set_output(sent.append, sent.extend)
+    value = blob(5 * LARGE)
+    feed(wire.server, hessian_request(1, value))
+    wire.ticks.run()
+    views = [piece for piece in sent if isinstance(piece, memoryview)]
+    assert [len(view) for view in views] == [65535, 65535, 32770]
+    assert all(view.obj is views[0].obj for view in views)
+    (answer,) = split(b"".join(sent))
+    assert hessian_loads(answer[3])[1] == value

@@ -19,6 +19,7 @@ from codec_samples import SAMPLES, name_of
 from hessian_samples import Address, Admin, Color, Node, User
 from rpcore._codec import ANY, GenericObject, hessian_dumps, hessian_loads
 from rpcore.errors import DecodeError, EncodeError
+from rpcore.generic.beans import DESCRIPTOR, Beans, unwrap
 from rpcore.generic.conversions import generalize, realize
 from rpcore.generic.nodes import Form
 from rpcore.javatypes import (
@@ -400,3 +401,62 @@ def test_text_enums_and_java_names() -> None:
     assert generalize(Swap.A) == "A"
     assert realize("A", Swap) is Swap.A
     assert json.dumps(generalize({"x": Swap.B})) == '{"x": "B"}'
+
+
+# ------------------------------------------------------------------------------------------------- beans
+
+
+@modest
+@given(typed.flatmap(lambda t: t.values.map(lambda value: (t.hint, value))))
+def test_generated_types_survive_as_beans(pair: tuple[Any, Any]) -> None:
+    hint, value = pair
+    assert realize(unwrap(generalize(value, hint, form=Beans())), hint) == value
+
+
+def test_a_bean_as_java_writes_it() -> None:
+    user = User(1, "Al", ["z"], Address("x"))
+    (bean,) = hessian_loads(hessian_dumps(None, generalize(user, User, form=Beans())))
+    assert isinstance(bean, GenericObject)
+    assert (bean.class_name, bean["className"], bean["type"]) == (DESCRIPTOR, "org.demo.User", 7)
+    fields = bean["properties"]
+    assert fields.type_name == "java.util.LinkedHashMap"
+    assert {name: (item["className"], item["type"]) for name, item in fields.items()} == {
+        "id": ("java.lang.Long", 6),
+        "name": ("java.lang.String", 6),
+        "tags": ("java.util.ArrayList", 3),
+        "address": ("org.demo.Address", 7),
+    }
+    assert fields["id"]["properties"] == {"value": 1}
+    assert type(fields["id"]["properties"]["value"]) is Long
+    assert list(fields["tags"]["properties"]) == [0]
+    assert realize(unwrap(bean), User) == user
+    assert realize(unwrap(bean)) == user
+
+
+@pytest.mark.parametrize(
+    ("value", "hint", "name", "kind"),
+    [
+        (Color.RED, Color, "org.demo.Color", 2),
+        ([1], Array[Int], "int", 5),
+        (["a"], Array[str], "java.lang.String", 5),
+        ({"a"}, set[str], "java.util.HashSet", 3),
+        ({"a": 1}, dict[str, int], "java.util.HashMap", 4),
+        (TypedMap("java.util.TreeMap", {"a": 1}), Any, "java.util.TreeMap", 4),
+        (5, int, "java.lang.Long", 6),
+        (5, Int, "java.lang.Integer", 6),
+        (5, Any, "java.lang.Integer", 6),
+        (2**40, Any, "java.lang.Long", 6),
+        (Decimal(1), Decimal, "java.math.BigDecimal", 6),
+        (datetime.date(2026, 1, 1), datetime.date, "java.time.LocalDate", 6),
+    ],
+)
+def test_the_class_of_a_bean(value: Any, hint: Any, name: str, kind: int) -> None:
+    bean = generalize(value, hint, form=Beans())
+    assert (bean["className"], bean["type"]) == (name, kind)
+    assert realize(unwrap(bean), hint) == value
+
+
+def test_a_bean_that_is_none() -> None:
+    with pytest.raises(ValueError, match="a JavaBeanDescriptor of type 9"):
+        unwrap(GenericObject(DESCRIPTOR, {"className": "x", "type": 9, "properties": {}}))
+    assert unwrap("x") == "x"

@@ -133,6 +133,25 @@ def test_a_pair_split_between_chunks_is_one_character() -> None:
     assert hessian_loads(bytes.fromhex("520001eda0bd01edb880")) == ["\U0001f600"]
 
 
+@pytest.mark.parametrize("size", [0, 15, 16, 1023, 1024, 32767, 32768, 65535, 65536, 65535 + 32768, 300_000])
+def test_binaries_of_any_size(size: int) -> None:
+    value = bytes(range(256)) * (size // 256 + 1)
+    value = value[:size]
+    body = hessian_dumps(None, value)
+    assert hessian_loads(body, plan_of(bytes)) == hessian_loads(hessian_dumps(plan_of(bytes), value)) == [value]
+    assert hessian_dumps(None, bytearray(value)) == body
+    assert hessian_loads(body + b"\x91", None, None) == [value, 1]
+
+
+def test_binaries_of_odd_chunks() -> None:
+    assert hessian_loads(b"A\x00\x00A\x00\x01aA\x00\x00\x22bc\x91", None, None) == [b"abc", 1]
+    assert hessian_loads(b"A\x00\x01aA\x00\x00\x20\x91", None, None) == [b"a", 1]
+    assert hessian_loads(b"A\x00\x00\x20\x91", None, None) == [b"", 1]
+    for bad in (b"A\x00\x01a", b"A\x00\x01a\x91", b"A\x00\x02a", b"A\x00\x01a\x22b"):
+        with pytest.raises(DecodeError):
+            hessian_loads(bad)
+
+
 # ---- numbers and their widths
 
 WIDTHS = {Byte: 8, Short: 16, Int: 32, Long: 64}
@@ -518,6 +537,23 @@ def test_what_java_cannot_hold_is_refused_before_it_is_sent(value: Any) -> None:
         hessian_dumps(None, value)
     with pytest.raises(EncodeError):
         hessian_dumps(plan_of(OffsetDateTime), NOON.replace(tzinfo=timezone(timedelta(hours=19))))
+
+
+def test_what_a_class_refuses_is_an_error_of_the_body() -> None:
+    @dataclass
+    class Small:
+        x: int
+        y: list[int] = field(default_factory=lambda: [1 // 0])
+
+        def __post_init__(self) -> None:
+            if self.x > 5:
+                raise ValueError("too large")
+
+    for body in (b"H\x01x\x97\x01y\x78Z", b"C\x01q\x92\x01x\x01y\x60\x97\x78"):
+        with pytest.raises(DecodeError, match="Small: ValueError: too large"):
+            hessian_loads(body, plan_of(Small))
+    with pytest.raises(DecodeError, match="Small: ZeroDivisionError"):
+        hessian_loads(b"H\x01x\x91Z", plan_of(Small))
 
 
 # ---- what is not known

@@ -64,6 +64,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "service": VALUES | DECLARATION | ENGINE,
     "connection": {"_core"},
     "dispatch": VALUES | ENGINE,
+    "generic": VALUES | DECLARATION | ENGINE | {"dispatch", "service"},
     "transport": VALUES | ENGINE | {"plan", "options", "service", "connection", "dispatch"},
     **{kind: {"abc", "errors", "model", "extension", "_core"} for kind in POLICIES},
 }

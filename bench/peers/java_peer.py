@@ -1,4 +1,4 @@
-"""Dubbo Java 3.3: its own protocol and hessian2, results as futures, as many calls in flight as asked for on one connection.
+"""Dubbo Java 3.3: its own protocol and hessian2, results as futures, all calls in flight on one connection.
 
 The JVMs are of bench/java, pinned to the core like every peer; this process only passes on what they say.
 """
@@ -37,7 +37,7 @@ def serve(core: int | None) -> None:
     java = Java("Provider", str(free_port()), core=core)
     try:
         print(json.dumps(java.answer(START_LIMIT)), flush=True)
-        signal.sigwait({signal.SIGTERM, signal.SIGINT})
+        signal.pause()
     finally:
         java.close()
 
@@ -87,8 +87,7 @@ def main() -> None:
     parser.add_argument("--driven", action="store_true")
     args = parser.parse_args()
     pin(args.core)
-    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM, signal.SIGINT}) if args.command == "serve" else None
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # so that the JVM is ended, too
     if args.command == "serve":
         serve(args.core)
     else:

@@ -54,7 +54,8 @@ def serve(mode: str, ready: Callable[[str], None]) -> None:
 
     async def main(registry: str) -> None:
         bare = mode == "url"
-        server = rpcore.Server(registry=registry, application="bench", host="127.0.0.1", port=0, register=not bare)
+        host = "0.0.0.0" if bare else "127.0.0.1"  # where Java is told 127.0.0.1, it dials the machine's own address
+        server = rpcore.Server(registry=registry, application="bench", host=host, port=0, register=not bare)
         server.export(Echo, Echoes())
         async with server:
             ready(server.address.removeprefix("dubbo://") if bare else registry)

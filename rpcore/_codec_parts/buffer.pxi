@@ -85,7 +85,7 @@ cdef class Writer:
         return 0
 
     cdef int piece(self, object data, Py_ssize_t n) except -1:
-        """Put ``data`` (an immutable ``bytes`` of length ``n``) at the present position, by reference."""
+        """Put ``data`` (a ``bytes`` of length ``n``, or a view of part of one) at the present position, by reference."""
         if self.pieces is None:
             self.pieces = []
         self.pieces.append((self.pos, data))

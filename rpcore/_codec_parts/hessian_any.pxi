@@ -30,7 +30,7 @@ cdef int encode_hessian_any(HessianWriter h, object value) except -1:
     if PyList_CheckExact(value):
         return encode_hessian_list(h, value, value, None)
     if PyBytes_CheckExact(value):
-        return put_hessian_bytes(h.w, PyBytes_AS_STRING(value), PyBytes_GET_SIZE(value))
+        return put_hessian_bytes(h.w, PyBytes_AS_STRING(value), PyBytes_GET_SIZE(value), value)
     return encode_hessian_other(h, value)
 
 
@@ -265,15 +265,29 @@ cdef object decode_any_list(HessianReader h):
         number = h.number(NULL, any_plan)
         out = []
         any_plan.decode_hessian_items(h, <list>out, n)
-        charge(h.r, ENTRY_COST * len(out))
-        try:
-            value = set(out) if name == "java.util.HashSet" else java().TypedSet(name, out)
-        except TypeError:
+        value = as_set(h.r, out)
+        if value is None:
             value = java().TypedList(name, out)
+        elif name != "java.util.HashSet":
+            value = java().TypedSet(name, value)
         h.settle(number, value)
         return value
     h.number(<PyObject*>out, any_plan)
     any_plan.decode_hessian_items(h, <list>out, n)      # a subclass appends as a list does
+    return out
+
+
+cdef set as_set(Reader r, list items):
+    """``items`` as a set; None when one is not hashable."""
+    cdef set out = set()
+    cdef object counts = None
+    charge(r, ENTRY_COST * len(items))
+    for item in items:
+        if not PyUnicode_CheckExact(item):
+            if not is_hashable(item):
+                return None
+            counts = count_hash(r, out, counts, item)
+        PySet_Add(out, item)
     return out
 
 
@@ -295,7 +309,7 @@ cdef object decode_any_map(HessianReader h):
     cdef object out, key = None
     cdef Py_ssize_t number, n = 0
     cdef bint done = False
-    cdef object pairs = None
+    cdef object pairs = None, counts = None
     open_hessian_map(h)
     name = h.type_name
     if name:
@@ -320,11 +334,14 @@ cdef object decode_any_map(HessianReader h):
                 over_count(h.r, n)
             charge(h.r, ENTRY_COST)
             key = decode_hessian_any(h)
-            if pairs is None and not PyUnicode_CheckExact(key) and not is_hashable(key):
-                if h.refs[number].plan & 1:     # as a dict, which it no longer is
+            if pairs is None and not PyUnicode_CheckExact(key):
+                if is_hashable(key):
+                    counts = count_hash(h.r, out, counts, key)
+                elif h.refs[number].plan & 1:   # as a dict, which it no longer is
                     raise DecodeError(f"a map that contains itself, and then a key of a type that is not hashable: {kind_name(key)}")
-                pairs = java().MapEntries(name, out.items())
-                h.settle(number, pairs)     # before the value is read, which may refer to it
+                else:
+                    pairs = java().MapEntries(name, out.items())
+                    h.settle(number, pairs)     # before the value is read, which may refer to it
             item = decode_hessian_any(h)
             if pairs is None:
                 PyDict_SetItem(out, key, item)
@@ -349,7 +366,7 @@ cdef bint is_hashable(object key) except -1:
 cdef int decode_hessian_entries(HessianReader h, dict out, Plan keys, Plan values) except -1:
     """The entries of a map whose header was read, and its end."""
     cdef Py_ssize_t n = 0
-    cdef object key = None, item
+    cdef object key = None, item, counts = None
     cdef bint in_key = True, done = False
     enter(h.r)
     try:
@@ -363,7 +380,11 @@ cdef int decode_hessian_entries(HessianReader h, dict out, Plan keys, Plan value
             in_key = False
             item = values.decode_hessian(h)
             try:
+                if not PyUnicode_CheckExact(key):
+                    counts = count_hash(h.r, out, counts, key)
                 PyDict_SetItem(out, key, item)
+            except DecodeError:
+                raise
             except Exception as error:
                 raise DecodeError(f"a {kind_name(key)} cannot be a key: {error}") from error
         done = True

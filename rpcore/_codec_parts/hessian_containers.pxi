@@ -32,6 +32,7 @@ cdef object decode_hessian_set(HessianReader h, Plan plan, Plan item, object mak
     cdef Py_ssize_t n, number
     cdef list out = []
     cdef set found = set()
+    cdef object counts = None
     cdef HessianClass c
     cdef str name
     h.pass_definitions()
@@ -56,7 +57,11 @@ cdef object decode_hessian_set(HessianReader h, Plan plan, Plan item, object mak
     charge(h.r, ENTRY_COST * len(out))
     for element in out:
         try:
+            if not PyUnicode_CheckExact(element):
+                counts = count_hash(h.r, found, counts, element)
             PySet_Add(found, element)
+        except DecodeError:
+            raise
         except Exception as error:
             raise DecodeError(f"a {kind_name(element)} cannot be an element of a set: {error}") from error
     value = found if make is set else make(found)

@@ -2,6 +2,7 @@
 
 cdef enum:
     EXCEPTION_COST = 800        # with its lists and dicts
+    GENERIC_COST = 136          # with its list
 
 cdef str ENUM_SET = "com.alibaba.com.caucho.hessian.io.EnumSetHandler"
 cdef str UUID = "java.util.UUID"
@@ -254,7 +255,7 @@ cdef object decode_object(HessianReader h, HessianClass c):
     if c.plan is not None:
         return decode_named(h, c)
     if c.reader is None:
-        charge(h.r, RECORD_COST + len(c.names) * ITEM_COST)
+        charge(h.r, GENERIC_COST + len(c.names) * ITEM_COST)
         out = GenericObject.__new__(GenericObject)
         out.class_name = c.name
         out.names = c.names

@@ -97,6 +97,13 @@ cdef extern from *:
     }
     /* The shortest form of a double, at most 9 bytes; returns its end. */
     static inline char *rp_put_hessian_double(char *p, double value) {
+        uint64_t bits;
+        memcpy(&bits, &value, 8);
+        if ((bits & 0x1FFFFFFFFFULL) && value == value) {    /* no whole number of 16 bits has so many digits */
+            *p = 0x44;
+            rp_put64(p + 1, bits);
+            return p + 9;
+        }
         if (value >= -32768.0 && value <= 32767.0) {
             int whole = (int)value;
             if (whole == value && !(whole == 0 && signbit(value))) {
@@ -259,15 +266,8 @@ cdef inline int put_hessian_str(Writer w, object s) except -1:
     return 0
 
 
-cdef int put_hessian_bytes(Writer w, const char* data, Py_ssize_t n) except -1:
-    while n > CHUNK_BYTES:
-        reserve(w, CHUNK_BYTES + 3)
-        put(w, 0x41)
-        rp_put16(w.buf + w.pos, CHUNK_BYTES)
-        w.pos += 2
-        w.write(data, CHUNK_BYTES)
-        data += CHUNK_BYTES
-        n -= CHUNK_BYTES
+cdef int put_bytes_header(Writer w, Py_ssize_t n) except -1:
+    """The header of a binary's last, or only, chunk."""
     reserve(w, 3)
     if n <= 15:
         put(w, <unsigned char>(0x20 + n))
@@ -278,7 +278,28 @@ cdef int put_hessian_bytes(Writer w, const char* data, Py_ssize_t n) except -1:
         put(w, 0x42)
         rp_put16(w.buf + w.pos, <uint16_t>n)
         w.pos += 2
-    return w.write(data, n)
+    return 0
+
+
+cdef int put_hessian_bytes(Writer w, const char* data, Py_ssize_t n, object whole=None) except -1:
+    """A binary. ``whole``: the ``bytes`` that it is; the chunks of a large one are not copied."""
+    cdef bint large = whole is not None and n >= LARGE
+    cdef object view = memoryview(whole) if large else None
+    cdef Py_ssize_t at = 0
+    while n - at > CHUNK_BYTES:
+        reserve(w, CHUNK_BYTES + 3 if not large else 3)
+        put(w, 0x41)
+        rp_put16(w.buf + w.pos, CHUNK_BYTES)
+        w.pos += 2
+        if large:
+            w.piece(view[at:at + CHUNK_BYTES], CHUNK_BYTES)
+        else:
+            w.write(data + at, CHUNK_BYTES)
+        at += CHUNK_BYTES
+    put_bytes_header(w, n - at)
+    if large and n - at >= LARGE:
+        return w.piece(view[at:], n - at)
+    return w.write(data + at, n - at)
 
 
 cdef int put_hessian_view(Writer w, object value) except -1:
@@ -472,19 +493,27 @@ cdef Py_ssize_t take_units_header(Reader r) except -1:
     return unexpected(r, "str")
 
 
-cdef PyObject* take_hessian_str(Reader r) except NULL:
+cdef inline PyObject* take_hessian_str(Reader r) except NULL:
     """A string, as an owned reference."""
+    cdef const unsigned char* p = r.p
+    cdef Py_ssize_t n
+    if p < r.end:
+        n = p[0]
+        if n <= 0x1F and n < r.end - p and rp_is_ascii(p + 1, n):
+            charge(r, n + STR_COST)
+            r.p = p + 1 + n
+            return rp_ascii_str(p + 1, n)
+    return take_other_str(r)
+
+
+cdef PyObject* take_other_str(Reader r) except NULL:
+    """One that is long, not ASCII, chunked, or none."""
     cdef bint surrogates = False
     cdef PyObject* text
     cdef object joined
-    cdef const unsigned char* p = r.p
-    if p >= r.end:
+    if r.p >= r.end:
         truncated()
-    if p[0] <= 0x1F and p[0] < r.end - p and rp_is_ascii(p + 1, p[0]):
-        charge(r, p[0] + STR_COST)
-        r.p += p[0] + 1
-        return rp_ascii_str(p + 1, p[0])
-    if p[0] == 0x52:
+    if r.p[0] == 0x52:
         joined = take_chunked_str(r)
         Py_INCREF(joined)
         return <PyObject*>joined
@@ -520,22 +549,30 @@ cdef Py_ssize_t take_bytes_header(Reader r) except -1:
 
 
 cdef object take_hessian_bytes(Reader r):
-    """A binary value, joined from its chunks."""
-    cdef Py_ssize_t n
-    cdef bint last = r.p >= r.end or r.p[0] != 0x41
-    cdef list chunks
-    n = take_bytes_header(r)
-    charge(r, n + BYTES_COST)
-    if last:
-        r.p += n
-        return PyBytes_FromStringAndSize(<const char*>r.p - n, n)
-    chunks = []
-    while True:
-        if n:
-            chunks.append(PyBytes_FromStringAndSize(<const char*>r.p, n))
-        r.p += n
-        if last:
-            return b"".join(chunks)
+    """A binary value; its chunks are joined in a second pass over their headers, so that each is copied once."""
+    cdef const unsigned char* start = r.p
+    cdef const unsigned char* end
+    cdef bint last = False
+    cdef Py_ssize_t n, total = 0
+    cdef object value
+    cdef char* to
+    while not last:
         last = r.p >= r.end or r.p[0] != 0x41
         n = take_bytes_header(r)
-        charge(r, 2 * n + BYTES_COST)
+        r.p += n
+        total += n
+    charge(r, total + BYTES_COST)
+    if n == total:
+        return PyBytes_FromStringAndSize(<const char*>r.p - n, n)
+    value = PyBytes_FromStringAndSize(NULL, total)
+    to = PyBytes_AS_STRING(value)
+    end = r.p
+    r.p = start
+    while total:
+        n = take_bytes_header(r)
+        memcpy(to, r.p, n)
+        r.p += n
+        to += n
+        total -= n
+    r.p = end
+    return value

@@ -62,7 +62,7 @@ cdef class DictPlan(Plan):
     cdef object decode(self, Reader r):
         cdef Py_ssize_t n = take_map(r)
         cdef dict out = {}
-        cdef object key = None, item
+        cdef object key = None, item, counts = None
         cdef bint in_key = True, storing = False, done = False
         enter(r)
         charge(r, DICT_COST + n * ENTRY_COST)
@@ -74,6 +74,8 @@ cdef class DictPlan(Plan):
                 in_key = False
                 item = self.value.decode(r)
                 storing = True
+                if not PyUnicode_CheckExact(key):
+                    counts = count_hash(r, out, counts, key)
                 PyDict_SetItem(out, key, item)
             done = True
         finally:

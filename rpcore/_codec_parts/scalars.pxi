@@ -685,7 +685,8 @@ cdef class BytesPlan(Plan):
     cdef int encode_hessian(self, HessianWriter h, object value) except -1:
         if not PyBytes_Check(value):
             refuse("bytes", value)
-        return put_hessian_view(h.w, value)
+        whole = value if PyBytes_CheckExact(value) else None
+        return put_hessian_bytes(h.w, PyBytes_AS_STRING(value), PyBytes_GET_SIZE(value), whole)
 
     cdef object decode_hessian(self, HessianReader h):
         h.pass_definitions()

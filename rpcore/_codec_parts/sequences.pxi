@@ -245,7 +245,7 @@ cdef class SetPlan(Plan):
     cdef object decode(self, Reader r):
         cdef Py_ssize_t i = 0, n = take_array(r)
         cdef set out = set()
-        cdef object item = None
+        cdef object item = None, counts = None
         cdef bint adding = False
         enter(r)
         charge(r, LIST_COST + n * ENTRY_COST)
@@ -254,6 +254,8 @@ cdef class SetPlan(Plan):
                 adding = False
                 item = self.item.decode(r)
                 adding = True
+                if not PyUnicode_CheckExact(item):
+                    counts = count_hash(r, out, counts, item)
                 PySet_Add(out, item)
             i = DONE
         finally:
@@ -293,6 +295,41 @@ cdef class SetPlan(Plan):
 cdef int not_hashable(object item, str role, str step) except -1:
     """In a ``finally``: the element's or key's own ``__hash__`` or ``__eq__`` has raised."""
     error = PyErr_GetHandledException()
-    if isinstance(error, Exception):
+    if isinstance(error, Exception) and not isinstance(error, DecodeError):
         raise DecodeError(f"a {kind_name(item)} cannot be {role}: {error}", path=step) from error
     return 0
+
+
+cdef enum:
+    EQUAL_HASHES = 64   # different keys of one hash that a map or set may have
+
+
+cdef object count_hash(Reader r, object container, object counts, object key):
+    """Called before ``key``, which is no ``str``, becomes a key of ``container``; returns the new ``counts``, None at first.
+
+    Python hashes text with a secret, but numbers, and what is made of them (Decimal, UUID, records), as everybody can compute:
+    a peer could choose keys that all have one hash, and each would be compared with all before it.
+
+    Raises:
+        DecodeError: there are too many of one hash.
+    """
+    cdef int overflow = 0
+    cdef PyObject* before
+    if key is None or PyUnicode_Check(key) or PyBytes_Check(key):
+        return counts
+    if PyLong_Check(key):
+        rp_int_value(key, &overflow)
+        if not overflow:
+            return counts       # of 64 bits there are at most 9 of one hash
+    if key in container:
+        return counts
+    if counts is None:
+        counts = {}
+    charge(r, ENTRY_COST)
+    value = hash(key)
+    before = PyDict_GetItemWithError(counts, value)
+    n = 1 if before == NULL else <object>before + 1
+    if n > EQUAL_HASHES:
+        raise DecodeError(f"more than {<int>EQUAL_HASHES} different keys or elements of one hash, as if chosen to be slow")
+    PyDict_SetItem(counts, value, n)
+    return counts

@@ -114,17 +114,22 @@ cdef class Caller:
     """One method of one reference. Calling it with the positional arguments gives an awaitable."""
 
     def __init__(self, Reference reference not None, *, str service, str method, bytes prefix, ArgsPlan args not None,
-                 Plan result not None, errors=None, bytes hessian_prefix=None, dict hessian_attachments=None):
+                 Plan result not None, errors=None, bytes hessian_prefix=None, dict hessian_attachments=None,
+                 ArgsPlan hessian_args=None, hessian_convert=None):
         """A method as its interface declares it.
 
         Args:
             prefix: what every msgpack request begins with.
             hessian_prefix: what every hessian2 request begins with; None: only rpcore peers can be called.
             hessian_attachments: what every hessian2 request says about itself besides its timeout.
+            hessian_args: the arguments of a hessian2 request, where they are not those of the call.
+            hessian_convert: makes them of the tuple of those of the call.
         """
         self.hessian_prefix = hessian_prefix
+        self.hessian_args = hessian_args
+        self.hessian_convert = hessian_convert
         if hessian_prefix is not None:
-            self.descriptor = args.descriptor
+            self.descriptor = args.descriptor if hessian_args is None else None
             self.hessian_attachments = b"H" + encode_attachments(hessian_attachments or {}, False)
         self.reference = reference
         self.engine = reference.engine

@@ -99,9 +99,13 @@ cdef class Connection:
         cdef Engine engine = self.engine
         cdef Window view = engine.window_view
         cdef LargeFrame large = self.large
-        if large is not None and large.target is not None:
-            view.pointer = <unsigned char*>PyBytes_AS_STRING(large.target) + large.target_filled
-            view.size = min(PyBytes_GET_SIZE(large.target) - large.target_filled, large.remaining)
+        if large is not None and large.in_place():
+            if large.target is not None:
+                view.pointer = <unsigned char*>PyBytes_AS_STRING(large.target) + large.target_filled
+                view.size = min(PyBytes_GET_SIZE(large.target) - large.target_filled, large.remaining)
+            else:
+                view.pointer = large.body + large.body_size
+                view.size = large.remaining
             return view
         if self.partial_size:
             memcpy(engine.window, self.partial, self.partial_size)
@@ -113,7 +117,7 @@ cdef class Connection:
         """``n`` bytes were read into what ``get_buffer`` returned (``BufferedProtocol.buffer_updated``)."""
         cdef Py_ssize_t partial = self.partial_size
         self.bytes_in += n
-        if self.large is not None and self.large.target is not None:
+        if self.large is not None and self.large.in_place():
             self.receive(NULL, n, True)
         else:
             self.partial_size = 0
@@ -217,6 +221,8 @@ cdef class Connection:
                     large.remaining = length
                     if (p[2] & SERIALIZATION_MASK) == MSGPACK:
                         large.scanner = Scanner.__new__(Scanner)
+                    else:
+                        large.receive_whole()
                     self.large = large
                     self.input += HEADER
                     self.input_size -= HEADER
@@ -406,7 +412,7 @@ cdef class Connection:
     def _refuse_request(self, unsigned long long id, int serialization, Entry entry, error):
         status, code = status_of(error)
         text = str(error)
-        if code == "arguments":
+        if code == "arguments" and not isinstance(error, errors.InvalidArguments):
             text = f"{entry.service}.{entry.method}: {text}" if entry is not None else f"unreadable request: {text}"
         self.send_status(id, serialization, status, code, text)
 
@@ -433,7 +439,10 @@ cdef class Connection:
                 if error is None:
                     w.buf[w.pos] = 0
                     w.pos += 1
-                    entry.result.encode(w, value)
+                    if request.convert is not None:
+                        any_plan.encode(w, request.convert(value))
+                    else:
+                        entry.result.encode(w, value)
                 else:
                     w.buf[w.pos] = 1
                     w.pos += 1
@@ -528,7 +537,8 @@ cdef class Connection:
                                              f"{call.caller.payload} bytes (option: payload)")
             if status != STATUS_OK:
                 error = self._status_error(status, header[2] & SERIALIZATION_MASK, r)
-                if isinstance(error, errors.InvalidArguments) and call.serialization == HESSIAN2:
+                if (call.serialization == HESSIAN2 and call.caller.descriptor is not None
+                        and type(error) in (errors.InvalidArguments, errors.BadRequest)):
                     # Java compares parameter types exactly; what it was sent is the first thing to look at.
                     error.args = (f"{error.message} (sent as {call.caller.method}({call.caller.descriptor}))",)
             elif (header[2] & SERIALIZATION_MASK) == HESSIAN2:

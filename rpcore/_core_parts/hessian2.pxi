@@ -20,10 +20,10 @@ cdef bytes ONE_NULL = b"N"
 # What the protocol itself puts into attachments; a service's code does not see it, nor does it go on to others.
 # From Java's ContextFilter; remote.application and generic are for the framework, but code may look at them.
 cdef frozenset PROTOCOL_KEYS = frozenset((
-    "path", "interface", "version", "group", "dubbo", "timeout", "_TO", "_to", "async", "token", "input", "output", "return", "id",
+    "path", "interface", "version", "group", "dubbo", "timeout", "_TO", "_to", "async", "return",
 ))
 cdef frozenset NOT_FORWARDED = PROTOCOL_KEYS | {
-    "remote.application", "generic", "dubbo.tag", "dubbo.force.tag", "callback.service.instid", "_isCallBackServiceInvoke",
+    "remote.application", "token", "generic", "dubbo.tag", "dubbo.force.tag", "callback.service.instid", "_isCallBackServiceInvoke",
 }
 
 
@@ -60,7 +60,10 @@ cdef int write_hessian_request(Connection connection, Writer w, Call call, dict 
     cdef Py_ssize_t n = sizeof(digits), length
     try:
         w.write(PyBytes_AS_STRING(caller.hessian_prefix), PyBytes_GET_SIZE(caller.hessian_prefix))
-        caller.args.encode_hessian(h, call.args)
+        if caller.hessian_convert is None:
+            caller.args.encode_hessian(h, call.args)
+        else:
+            caller.hessian_args.encode_hessian(h, caller.hessian_convert(call.args))
         w.write(PyBytes_AS_STRING(caller.hessian_attachments), PyBytes_GET_SIZE(caller.hessian_attachments))
         h.number(NULL)              # the map
         while True:
@@ -95,7 +98,7 @@ cdef int write_attachments(HessianWriter h, dict attachments, bint users=True) e
     for key, value in attachments.items():
         if not isinstance(key, str):
             raise errors.EncodeError(f"expected str, got {type(key).__name__}", path=f"attachments key {key!r}")
-        if value is None or users and key in PROTOCOL_KEYS and key != "token":
+        if value is None or users and key in PROTOCOL_KEYS:
             continue
         hessian_write_str(h, key)
         if isinstance(value, bool):
@@ -209,7 +212,7 @@ cdef long long read_attachments(Connection connection, Request request, HessianR
         request.received_map = connection.tail_received
         return connection.tail_timeout
     try:
-        found = hessian_read_map(h)
+        found = dict(hessian_read_map(h))       # a typed map, too
     except errors.DecodeError as error:
         error.path = f"attachments{'.' if error.path else ''}{error.path}"
         raise
@@ -221,7 +224,11 @@ cdef long long read_attachments(Connection connection, Request request, HessianR
         left = _milliseconds(found.get(key))
         if left and (not timeout or left < timeout):
             timeout = left
+    if "async" in found:
+        found.pop("id", None)                   # an old consumer's counter; else it is the user's
     received = {key: value for key, value in found.items() if key not in PROTOCOL_KEYS}
+    if entry.token is not None:
+        del received["token"]
     if not received:
         received = None
     request.received_map = received
@@ -257,7 +264,10 @@ cdef int write_hessian_reply(Connection connection, Writer w, Request request, o
         start = w.pos
         w.pos += 1
         if error is None:
-            entry.result.encode_hessian(h, value)
+            if request.convert is not None:
+                any_plan.encode_hessian(h, request.convert(value))
+            else:
+                entry.result.encode_hessian(h, value)
             if w.pos == start + 2 and w.buf[start + 1] == c"N":
                 w.pos -= 1
                 w.buf[start] = <char>(base + KIND_NULL)
@@ -265,7 +275,10 @@ cdef int write_hessian_reply(Connection connection, Writer w, Request request, o
                 w.buf[start] = <char>(base + KIND_VALUE)
         else:
             w.buf[start] = <char>(base + KIND_EXCEPTION)
-            write_hessian_exception(connection, h, entry, error)
+            if request.wrap is not None:
+                any_plan.encode_hessian(h, request.wrap(error))
+            else:
+                write_hessian_exception(connection, h, entry, error)
         if request.plain:
             return 0
         w.write(PyBytes_AS_STRING(REPLY_ATTACHMENTS), PyBytes_GET_SIZE(REPLY_ATTACHMENTS))

@@ -78,7 +78,10 @@ cdef class Entry:
         self.payload = payload
 
     cdef int check_token(self, object given) except -1:
-        if self.token is not None and not compare_digest(str(given).encode(), self.token.encode()):
+        if self.token is None:
+            return 0
+        from hmac import compare_digest      # takes the same time wherever they differ
+        if given is None or not compare_digest(str(given).encode(), self.token.encode()):
             raise errors.InvalidToken(
                 f"{self.service}.{self.method}: {'no token' if given is None else 'a wrong token'} (attachment: token)")
         return 0
@@ -111,6 +114,24 @@ cdef class Request(Scope):
         """The request itself: code that serves it, and tasks and threads started there, find it by its scope."""
         return self
 
+    def become(self, Entry entry not None, *, convert=None, wrap=None):
+        """Serve ``entry``, which this call of a builtin names, in its place: from now on it is a call of that method.
+
+        Args:
+            convert: makes what is sent, plain values, of what the handler returns; None: sent as ``entry`` declares.
+            wrap: makes a JavaException of what the handler raises, for hessian2.
+
+        Raises:
+            LimitExceeded: of the method or its service.
+        """
+        cdef Gauge over = entry.gauge.enter()
+        if over is not None:
+            raise errors.LimitExceeded(over.text())
+        self.entry.gauge.leave()
+        self.entry = entry
+        self.convert = convert
+        self.wrap = wrap
+
     @property
     def service(self):
         """``ServiceKey`` of the service called."""
@@ -137,7 +158,8 @@ cdef class Request(Scope):
         r.start(<const unsigned char*>PyBytes_AS_STRING(self.received), PyBytes_GET_SIZE(self.received),
                 self.received_large)
         found = any_plan.decode(r)
-        found.pop("token", None)
+        if self.entry.token is not None:
+            del found["token"]
         return found
 
     cdef dict to_forward(self, frozenset keys):

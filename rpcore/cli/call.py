@@ -40,6 +40,7 @@ class Call:
         group, version: None for whatever is declared, or registered if that is only one.
         timeout: seconds of one attempt; None for what is declared.
         attachments: sent along.
+        types: of an untyped call's parameters, by their Java names; None where the method has no overloads.
 
     Raises:
         Failure: the interface is another service's, or has no such method.
@@ -54,6 +55,7 @@ class Call:
     version: str | None = None
     timeout: float | None = None
     attachments: Mapping[str, str] = field(default_factory=dict)
+    types: Sequence[str] | None = None
     reply_attachments: Mapping[str, Any] = field(default_factory=dict)
     """What came back with the result."""
     _spec: InterfaceSpec | None = None
@@ -123,7 +125,7 @@ class Call:
             function: Callable[..., Awaitable[Any]] = getattr(stub, self._resolved.spec.name)
             return function
         service = client.refer(str(key), url=urls)
-        return lambda *arguments: service.call(self.method, *arguments)
+        return lambda *arguments: service.invoke(self.method, self.types, arguments)
 
     async def _find(self, registry: Registry) -> ServiceKey:
         """The service among those registered; settles group and version where they are open."""

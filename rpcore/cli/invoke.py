@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
+from collections.abc import Iterator
 from typing import Any
 
 import click
@@ -27,6 +28,7 @@ from rpcore.loops import run
         "rpcore invoke org.demo.UserService.find 42",
         "rpcore invoke org.demo.UserService.find_all '[1, 2, 3]' --interface api:UserService",
         'rpcore invoke org.demo.UserService.rename 42 "Ada L." --url dubbo://127.0.0.1:20880',
+        "rpcore invoke com.acme.Users.find 42 --types long --url dubbo://10.0.0.7:20880",
         'echo \'{"id": 7, "name": "x"}\' | rpcore invoke org.demo.UserService.store - --json',
     ],
 )
@@ -37,6 +39,9 @@ from rpcore.loops import run
     "--url", "-u", "urls", metavar="URL", multiple=True, help="A provider, instead of a registry; repeatable."
 )
 @click.option("--interface", "-i", metavar="MODULE:CLASS", help="The declared interface, which types the call.")
+@click.option(
+    "--types", metavar="TYPE,…", help="Java types of the parameters, to choose between overloads: long,int[]."
+)
 @click.option("--group", metavar="NAME", help="Instead of the declared or the only registered one.")
 @click.option("--version", metavar="TEXT", help="Instead of the declared or the only registered one.")
 @click.option("--timeout", "-t", metavar="SECONDS", type=float, help="Of one attempt [default: as declared, or 1].")
@@ -48,6 +53,7 @@ def invoke(
     registry: str | None,
     urls: tuple[str, ...],
     interface: str | None,
+    types: str | None,
     group: str | None,
     version: str | None,
     timeout: float | None,
@@ -61,7 +67,9 @@ def invoke(
     {"$map": [[key, value], …]}.
 
     The call is typed (arguments checked and defaulted here, declared timeouts and exceptions in force) by
-    --interface, or by SERVICE itself when that is the Python path of its interface. Otherwise it is untyped.
+    --interface, or by SERVICE itself when that is the Python path of its interface. Otherwise it is untyped,
+    which every provider understands, Java's as well: objects are JSON objects (with the Java class under "class"
+    where a subclass is meant), and --types says which of several Java methods of one name is meant.
     """
     service, _, name = target.rpartition(".")
     if not service or not name:
@@ -76,7 +84,10 @@ def invoke(
         version=version,
         timeout=timeout,
         attachments=dict(_pair(text) for text in attachments),
+        types=None if types is None else [name.strip() for name in types.split(",") if name.strip()],
     )
+    if types is not None and call.interface is not None:
+        raise click.UsageError("--types is for calls without --interface, which says the types itself")
     given = call.typed([_argument(i, text) for i, text in enumerate(arguments, 1)])
     began = time.perf_counter()
     try:
@@ -127,6 +138,9 @@ def _report(error: Exception, as_json: bool) -> None:
     if not as_json:
         if trace:
             click.echo(printable(trace.rstrip()), err=True)
+        if not trace or "\nCaused by: " not in trace:
+            for cause in _causes(remote):
+                click.echo(printable(f"Caused by: {cause}"), err=True)
         return
     found: dict[str, Any] = {"type": type(error).__name__, "message": str(error), "code": exit_code_of(error)}
     if isinstance(error, errors.RpcError):
@@ -134,6 +148,17 @@ def _report(error: Exception, as_json: bool) -> None:
         found["attempts"] = list(error.attempts)
     if isinstance(error, errors.RemoteError):
         found["type"] = error.type
+    causes = list(_causes(remote))
+    if causes:
+        found["causes"] = causes
     if trace:
         found["traceback"] = trace
     print_json({"error": found}, one_line=True)
+
+
+def _causes(error: BaseException | None) -> Iterator[str]:
+    """What Java says caused a remote error, the nearest first."""
+    cause = error.__cause__ if isinstance(error, errors.RemoteError) else None
+    while isinstance(cause, errors.RemoteError):
+        yield cause.message
+        cause = cause.__cause__

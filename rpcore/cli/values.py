@@ -20,14 +20,16 @@ import decimal
 import enum
 import json
 import uuid
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
-from rpcore._codec import ANY
+from rpcore._codec import ANY, GenericObject
 from rpcore.errors import EncodeError
+from rpcore.javatypes import MapEntries
 
 BASE64 = "$base64"
 MAP = "$map"
+REF = "$ref"
 
 
 def parse(text: str) -> Any:
@@ -71,12 +73,24 @@ def _from_json(value: Any) -> Any:
 
 
 def to_json(value: Any) -> Any:
-    """``value`` as JSON's own types; never raises, what has no form of its own becomes its ``repr``."""
+    """``value`` as JSON's own types; never raises, what has no form of its own becomes its ``repr``.
+
+    A value inside itself, as Java's objects may be, is ``{"$ref": "$.parent"}`` there: the path to where it began.
+    """
+    return _to_json(value, "$", {})
+
+
+def _to_json(value: Any, path: str, above: dict[int, str]) -> Any:
+    """
+    Args:
+        path: where it stands.
+        above: the values around it, by identity, and where they stand.
+    """
     match value:
         case None | bool() | str() if not isinstance(value, enum.Enum):
-            return value
+            return str(value) if isinstance(value, str) else value
         case enum.Enum():
-            return to_json(value.value)
+            return _to_json(value.value, path, above)
         case int() | float():
             # Infinities and NaN are no JSON; as text they survive.
             return value if value - value == 0 else str(value)
@@ -86,17 +100,43 @@ def to_json(value: Any) -> Any:
             return value.isoformat()
         case datetime.timedelta() | decimal.Decimal() | uuid.UUID():
             return _wire_text(value)
+        case BaseException():
+            return str(value)
+    if id(value) in above:
+        return {REF: above[id(value)]}
+    above[id(value)] = path
+    try:
+        return _inside(value, path, above)
+    finally:
+        del above[id(value)]
+
+
+def _inside(value: Any, path: str, above: dict[int, str]) -> Any:
+    """A value that has others in it."""
+
+    def fields(items: Iterable[tuple[str, Any]]) -> dict[str, Any]:
+        return {str(name): _to_json(item, f"{path}.{name}", above) for name, item in items}
+
+    match value:
         case Mapping():
-            if all(isinstance(key, str) for key in value) and value.keys() not in ({BASE64}, {MAP}):
-                return {str(key): to_json(item) for key, item in value.items()}
-            return {MAP: [[to_json(key), to_json(item)] for key, item in value.items()]}
+            if all(isinstance(key, str) for key in value) and value.keys() not in ({BASE64}, {MAP}, {REF}):
+                return fields(value.items())
+            return {MAP: [_items(pair, f"{path}[{i}]", above) for i, pair in enumerate(value.items())]}
+        case MapEntries():
+            return {MAP: [_items(pair, f"{path}[{i}]", above) for i, pair in enumerate(value)]}
+        case GenericObject():
+            return {"class": value.class_name, **fields(value.items())}
         case tuple() if hasattr(value, "_fields"):
-            return {name: to_json(getattr(value, name)) for name in value._fields}
+            return fields((name, getattr(value, name)) for name in value._fields)
         case list() | tuple() | set() | frozenset():
-            return [to_json(item) for item in value]
+            return _items(value, path, above)
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        return {field.name: to_json(getattr(value, field.name)) for field in dataclasses.fields(value)}
+        return fields((field.name, getattr(value, field.name)) for field in dataclasses.fields(value))
     return _wire_text(value)
+
+
+def _items(values: Iterable[Any], path: str, above: dict[int, str]) -> list[Any]:
+    return [_to_json(item, f"{path}[{place}]", above) for place, item in enumerate(values)]
 
 
 def _wire_text(value: Any) -> Any:

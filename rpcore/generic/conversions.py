@@ -85,12 +85,12 @@ class Conversions:
         marker = BY_DESCRIPTOR.get(descriptor_of(hint) or "")
         hint = plain(hint)
         if marker is not None and hint in (int, float, str):
-            return _SCALARS[marker]
+            return SCALARS[marker]
         origin = get_origin(hint)
         if hint is Any or hint is object:
             return ANY
         if hint is None:
-            return _SCALARS["NoneType"]
+            return SCALARS["NoneType"]
         if is_union(hint):
             return self._union(hint)
         if origin is Literal:
@@ -100,7 +100,7 @@ class Conversions:
         if isinstance(hint, TypeVar):
             return self.of(unbound(hint))
         if hint is typing.LiteralString:
-            return _SCALARS["str"]
+            return SCALARS["str"]
         if hint is typing.Self and self.inside:
             return self.inside[-1]
         cls = origin or hint
@@ -109,8 +109,8 @@ class Conversions:
         return self._class(cls, get_args(hint))
 
     def _class(self, cls: type, args: tuple[Any, ...]) -> Conversion:
-        if cls.__module__ in _SCALAR_MODULES and cls.__name__ in _SCALARS:
-            return _SCALARS[cls.__name__]
+        if cls.__module__ in _SCALAR_MODULES and cls.__name__ in SCALARS:
+            return SCALARS[cls.__name__]
         if cls.__module__ == "rpcore.javatypes" or cls is GenericObject:
             return Items("list", self._first(args), (list,), list, "[") if cls.__name__ == "Array" else ANY
         if cls is tuple:
@@ -180,6 +180,9 @@ class _Alias(Conversion):
         return self.target.generalize(value, walk)
 
 
+_AS_THEY_ARE = ("java.", "com.alibaba.com.caucho.hessian.io.")
+
+
 class Anything(Conversion):
     """Where nothing is declared: the value decides."""
 
@@ -212,6 +215,10 @@ class Anything(Conversion):
             return None
         if isinstance(value, GenericObject):
             return self._object(value, walk)
+        if isinstance(value, javatypes.JavaException):
+            return value
+        if isinstance(value, javatypes.MapEntries):
+            return self._entries(value, walk)
         for base in type(value).__mro__:
             node = _LEAVES.get(base) or _CONTAINERS.get(base)
             if node is not None and not isinstance(value, enum.Enum) and not hasattr(value, "_fields"):
@@ -220,8 +227,25 @@ class Anything(Conversion):
             return UNDECLARED.of(type(value)).generalize(value, walk)
         raise Misfit(f"cannot send a value of type {type(value).__name__}")
 
+    def _entries(self, value: javatypes.MapEntries, walk: Walk) -> Any:
+        """A map whose keys are not hashable."""
+        known = walk.known(self, value)
+        if known is not None:
+            return known
+        made, put = walk.form.entries(simple=False, type_name=value.type_name)
+        walk.remember(self, value, made)
+        with walk:
+            for key, item in value:
+                try:
+                    put(self.generalize(key, walk), self.generalize(item, walk))
+                except ValueError as error:
+                    raise inside(error, f"[{key!r}]") from None
+        return made
+
     def _object(self, value: GenericObject, walk: Walk) -> Any:
-        """An object of a class that only Java knows."""
+        """An object of a class that only Java knows; those of Java itself stay what they are."""
+        if value.class_name.startswith(_AS_THEY_ARE):
+            return value
         known = walk.known(self, value)
         if known is not None:
             return known
@@ -257,8 +281,9 @@ def _scalars() -> Iterator[Scalar]:
     yield Scalar("bool", (bool,), scalars.boolean, "Z")
     yield Scalar("Char", (str,), scalars.char, "C")
     yield Scalar("NoneType", (type(None),), scalars.nothing, OBJECT)
-    for name in ("str", "Locale", "Currency", "JavaClass"):
+    for name in ("str", "Locale", "JavaClass"):
         yield Scalar(name, (str,), scalars.text, "Ljava/lang/String;")
+    yield Scalar("Currency", (str,), scalars.currency, "Ljava/lang/String;")
     for octets in (bytes, bytearray, memoryview):
         yield Scalar(octets.__name__, (octets,), scalars.octets(octets), "[B")
     for name in ("datetime", "JavaDate", "LocalDateTime", "Instant", "OffsetDateTime", "ZonedDateTime"):
@@ -272,7 +297,8 @@ def _scalars() -> Iterator[Scalar]:
 
 
 _SCALAR_MODULES = frozenset({"builtins", "datetime", "decimal", "uuid", "rpcore.javatypes"})
-_SCALARS: Mapping[str, Scalar] = {node.name: node for node in _scalars()}
+SCALARS: Mapping[str, Scalar] = {node.name: node for node in _scalars()}
+"""The leaves by the name of their hint."""
 
 ANY = Anything()
 UNDECLARED = Conversions()
@@ -286,7 +312,9 @@ _LEAVES: Mapping[type, Conversion] = {
         _Leaf(moment=True),
     ),
     datetime.datetime: _Leaf(moment=True, descriptor=DATE),
-    **dict.fromkeys((datetime.date, datetime.time, datetime.timedelta, uuid.UUID), _Leaf(moment=True)),
+    **dict.fromkeys(
+        (datetime.date, datetime.time, datetime.timedelta, datetime.timezone, uuid.UUID), _Leaf(moment=True)
+    ),
 }
 _CONTAINERS: Mapping[type, Conversion] = {
     list: Items("list", ANY, (list,), list),

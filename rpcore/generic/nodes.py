@@ -15,10 +15,11 @@ from uuid import UUID
 
 from rpcore._codec import OMIT, REQUIRED, Factory, GenericObject
 from rpcore.class_hints import required_by
+from rpcore.dispatch import BOXES
 from rpcore.generic import scalars
-from rpcore.javatypes import Long, MapEntries, TypedList
+from rpcore.javatypes import Long, MapEntries, TypedList, TypedMap
 from rpcore.plan import element_type, wire_names
-from rpcore.records import Record
+from rpcore.records import Record, describe
 from rpcore.types import dto, named_class
 
 DEPTH = 64
@@ -34,6 +35,7 @@ SIMPLE = (str, int, float, bytes, type(None), enum.Enum, date, time, timedelta, 
 """Keys of maps that are hashable in every form."""
 
 OBJECT = "Ljava/lang/Object;"
+_BOXED: Mapping[str, str] = {letter: box for box, letter in BOXES.items()}
 DATE = "Ljava/util/Date;"
 
 
@@ -88,23 +90,26 @@ class Form:
         """A new list and what adds to it.
 
         Args:
-            type_name: ``""`` for a list, ``"java.util.HashSet"``, or ``"["`` for an array.
-            element: descriptor of an array's elements.
+            type_name: as hessian2 calls it, ``""`` for a plain list; ``"["`` for an array of ``element``.
+            element: descriptor of the elements.
         """
         if not type_name:
             made: list[Any] = []
             return made, made.append
-        if type_name == "[":
-            type_name += element_type(element)
-        typed = TypedList(type_name)
+        typed = TypedList(f"[{element_type(element)}" if type_name == "[" else type_name)
         return typed, typed.append
 
-    def entries(self, *, simple: bool) -> tuple[Any, Callable[[Any, Any], object]]:
-        """A new map and what puts into it; ``simple`` when its keys stay hashable."""
+    def entries(self, *, simple: bool, type_name: str | None = None) -> tuple[Any, Callable[[Any, Any], object]]:
+        """A new map and what puts into it.
+
+        Args:
+            simple: its keys stay hashable.
+            type_name: of the Java class, if it has a name.
+        """
         if simple:
-            made: dict[Any, Any] = {}
+            made: dict[Any, Any] = {} if type_name is None else TypedMap(type_name)
             return made, made.__setitem__
-        pairs = MapEntries(None)
+        pairs = MapEntries(type_name)
         return pairs, lambda key, value: pairs.append((key, value))
 
     def record(self, class_name: str) -> tuple[Any, Callable[[str, Any], object]]:
@@ -243,7 +248,7 @@ class Items(Conversion):
         known = walk.known(self, value)
         if known is not None:
             return known
-        made, add = walk.form.items(self.type_name, self.item.descriptor)
+        made, add = walk.form.items(self.type_name or getattr(value, "type_name", ""), self.item.descriptor)
         walk.remember(self, value, made)
         with walk:
             for place, item in enumerate(value):
@@ -296,21 +301,15 @@ class Entries(Conversion):
         return isinstance(value, Mapping)
 
     def realize(self, value: Any, walk: Walk) -> Any:
-        entries = scalars.maps_of(value)
-        if (
-            entries is None
-            and isinstance(value, list)
-            and all(isinstance(i, list | tuple) and len(i) == 2 for i in value)
-        ):
-            entries = dict(value)
-        if entries is None:
+        pairs = scalars.pairs_of(value)
+        if pairs is None:
             raise scalars.refuse("dict", value)
         known = walk.known(self, value)
         if known is not None:
             return known
         made: dict[Any, Any] = {}
         walk.remember(self, value, made)
-        self._each(entries, walk, "realize", made.__setitem__)
+        self._each(pairs, walk, "realize", made.__setitem__)
         return made
 
     def generalize(self, value: Any, walk: Walk) -> Any:
@@ -319,29 +318,24 @@ class Entries(Conversion):
         known = walk.known(self, value)
         if known is not None:
             return known
-        made, put = walk.form.entries(simple=all(isinstance(key, SIMPLE) for key in value))
+        simple = all(isinstance(key, SIMPLE) for key in value)
+        made, put = walk.form.entries(simple=simple, type_name=getattr(value, "type_name", None))
         walk.remember(self, value, made)
-        self._each(value, walk, "generalize", put)
+        self._each(value.items(), walk, "generalize", put)
         return made
 
-    def _each(self, entries: Mapping[Any, Any], walk: Walk, method: str, put: Callable[[Any, Any], object]) -> None:
+    def _each(
+        self, pairs: Iterable[tuple[Any, Any]], walk: Walk, method: str, put: Callable[[Any, Any], object]
+    ) -> None:
         convert_key, convert = getattr(self.key, method), getattr(self.item, method)
         with walk:
-            for key, item in entries.items():
+            for key, item in pairs:
                 try:
                     put(convert_key(key, walk), convert(item, walk))
                 except TypeError as error:  # not hashable
                     raise Misfit(str(error), f"[{key!r}]") from None
                 except ValueError as error:
                     raise inside(error, f"[{key!r}]") from None
-
-
-def _pairs(value: list[Any]) -> Mapping[Any, Any] | None:
-    """A map that came as a list of keys with values, which some serializations make of keys that are no text."""
-    if not all(isinstance(pair, list | tuple) and len(pair) == 2 for pair in value):
-        return None
-    keys = [tuple(key) if isinstance(key, list) else key for key, _ in value]
-    return dict(zip(keys, (item for _, item in value), strict=True))
 
 
 class Member(Conversion):
@@ -415,7 +409,7 @@ class Union(Conversion):
     def descriptor(self) -> str:  # type: ignore[override]
         """Of ``X | None`` that of X; numbers are boxed then."""
         inner = self.members[0].descriptor if len(self.members) == 1 else OBJECT
-        return inner if len(inner) > 1 else OBJECT
+        return inner if len(inner) > 1 else _BOXED.get(inner, OBJECT)
 
     def holds(self, value: Any) -> bool:
         return (value is None and self.optional) or any(member.holds(value) for member in self.members)
@@ -495,6 +489,9 @@ class Object(Conversion):
         if self.record.build != "dict" and isinstance(value, self.cls):
             return value
         entries = scalars.maps_of(value)
+        if entries is None and describe(type(value)) is not None:
+            # An object that came as one: of a class that is ours, too, but another than declared.
+            entries = self.of(type(value)).generalize(value, Walk(Form(iso=False)))
         if entries is None:
             raise scalars.refuse(self.cls.__name__, value)
         known = walk.known(self, value)

@@ -8,10 +8,24 @@ from __future__ import annotations
 
 import re
 import struct
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from rpcore._codec import GenericObject
+
+
+class JsonFloat(float):
+    """A number of a JSON text, which keeps its digits for a Decimal."""
+
+    __slots__ = ("digits",)
+
+    digits: str
+
+    def __new__(cls, digits: str) -> JsonFloat:
+        made = super().__new__(cls, digits)
+        made.digits = digits
+        return made
+
 
 Realize = Callable[[Any], Any]
 """From what arrived to a value of the declared type; ValueError or TypeError when it is none."""
@@ -213,6 +227,11 @@ def duration(value: Any) -> Any:
             return parse_duration(timedelta, value)
         except ValueError:
             pass
+    entries = maps_of(value)
+    if entries is not None:  # by its getters, as Java's generalize writes it
+        seconds, nano = entries.get("seconds"), entries.get("nano", entries.get("nanos", 0))
+        if isinstance(seconds, int) and isinstance(nano, int):
+            return timedelta(seconds=seconds, microseconds=nano // 1000)
     raise refuse("timedelta", value)
 
 
@@ -225,7 +244,9 @@ def decimal(value: Any) -> Any:
     if isinstance(value, bool) or not isinstance(value, int | float | str):
         raise refuse("Decimal", value)
     try:
-        return Decimal(repr(float(value)) if isinstance(value, float) else value)
+        if isinstance(value, float):
+            return Decimal(value.digits if isinstance(value, JsonFloat) else repr(float(value)))
+        return Decimal(value)
     except InvalidOperation:
         raise refuse("Decimal", value) from None
 
@@ -241,7 +262,19 @@ def unique_id(value: Any) -> Any:
             return UUID(value)
         except ValueError:
             pass
+    entries = maps_of(value)
+    if entries is not None:  # by its getters, as Java's generalize writes it, or by its fields, as a bean
+        most = entries.get("mostSignificantBits", entries.get("mostSigBits"))
+        least = entries.get("leastSignificantBits", entries.get("leastSigBits"))
+        if isinstance(most, int) and isinstance(least, int):
+            return UUID(int=(most & (1 << 64) - 1) << 64 | least & (1 << 64) - 1)
     raise refuse("UUID", value)
+
+
+def currency(value: Any) -> str:
+    """The code of a currency, or a map with it."""
+    entries = maps_of(value)
+    return text(value if entries is None else entries.get("currencyCode"))
 
 
 # ---- the other direction, for values that plain JSON does not have
@@ -261,13 +294,19 @@ def iso(value: Any) -> str:
 
 
 def maps_of(value: Any) -> Mapping[Any, Any] | None:
-    """``value`` as the entries of a map, or None: dicts, maps with unhashable keys, objects of unknown classes."""
-    from rpcore.javatypes import MapEntries
-
+    """``value`` as a map, or None: dicts, and objects of unknown classes."""
     if isinstance(value, Mapping):
         return value
-    if isinstance(value, MapEntries):
-        return dict(value)
     if isinstance(value, GenericObject):
         return dict(value.items())
+    return None
+
+
+def pairs_of(value: Any) -> Iterable[tuple[Any, Any]] | None:
+    """The entries of a map, or None. Keys that are no text come as a list of pairs from some serializations."""
+    entries = maps_of(value)
+    if entries is not None:
+        return entries.items()
+    if isinstance(value, list) and all(isinstance(pair, list | tuple) and len(pair) == 2 for pair in value):
+        return [(key, item) for key, item in value]
     return None

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar, Unpack, overload
 from rpcore import errors
 from rpcore._codec import Limits
 from rpcore.abc import Filter, Registry
+from rpcore.client import options
 from rpcore.filters import in_order
 from rpcore.options import OptionValues
 from rpcore.reference import Referral
@@ -327,17 +328,65 @@ class Client:
 
 
 class GenericService:
-    """A service known by name only: ``service.call("find", 42)``. Arguments and results are plain values."""
+    """A service known by its name: methods are called by theirs, values are plain. As ``rpcore.GenericService``.
+
+    ``service.find(42)`` calls the method ``find``; ``service.invoke("find", ["long"], [42])`` says which of several,
+    by the Java names of the parameter types.
+    """
 
     def __init__(self, client: Client, referral: Referral) -> None:
         self._client = client
         self._referral = referral
 
     def __repr__(self) -> str:
-        return f"<sync.GenericService {self._referral.key}>"
+        return f"<sync.GenericService {self._referral.key} {self._client._where(self._referral)}>"
+
+    def __dir__(self) -> Iterable[str]:
+        definition = self._referral.definition
+        return [*super().__dir__(), *(definition.by_name if definition is not None else ())]
+
+    def invoke(
+        self,
+        method: str,
+        types: Iterable[str] | None = None,
+        args: Iterable[Any] = (),
+        *,
+        attachments: Mapping[str, Any] | None = None,
+        **given: Unpack[OptionValues],
+    ) -> Any:
+        """Call ``method`` with ``args`` and return the answer.
+
+        Args:
+            method: its wire name. Its options are those of ``refer(..., methods={...})``.
+            types: Java names of the parameter types, such as ``["long", "java.lang.String[]"]``; None: those of the
+                definition, or whatever the only method of that name takes.
+            args: positional arguments.
+            attachments: sent with this call.
+            given: options of this call, as in ``rpcore.options``.
+
+        Raises:
+            ConfigurationError: the types do not fit the arguments, the definition has no such method, or an option is
+                wrong.
+            RemoteError: the method raised; ``type`` is the Java class, ``__cause__`` its cause.
+        """
+        from rpcore.generic.calling import checked_types
+
+        arguments = tuple(args)
+        names = checked_types(f"{self._referral.key}.{method}", types, len(arguments))
+        running = self._client._ensure_started()
+        entry = running.generic(self._referral, method, names, len(arguments))
+        call = blocking(entry)
+        if not given and not attachments:
+            return call(*arguments)
+        with options(attachments=attachments, **given):
+            return call(*arguments)
 
     def call(self, method: str, *arguments: Any) -> Any:
-        """Call ``method`` (its wire name) with positional arguments and return the answer."""
-        running = self._client._ensure_started()
-        entry = running.generic(self._referral, method, len(arguments))
-        return blocking(entry)(*arguments)
+        """Call ``method`` (its wire name) with positional arguments: ``invoke`` for names that are none in Python."""
+        return self.invoke(method, None, arguments)
+
+    def __getattr__(self, name: str) -> Callable[..., Any]:
+        """The method ``name``, taking positional arguments."""
+        if name.startswith("_"):
+            raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+        return functools.partial(self.call, name)

@@ -59,7 +59,7 @@ class Running:
         self._starting: asyncio.Task[None] | None = None  # of the registries
         self._subscribing: set[asyncio.Task[None]] = set()
         self._subscriptions: list[Subscription] = []
-        self._generic: dict[tuple[Referral, str, int], Any] = {}
+        self._generic: dict[tuple[Referral, str, tuple[str, ...] | None, int], Any] = {}
         self.peers = self.keeper.call(Peers, self.keeper, self.engine, settings, limits, self._usable_changed)
 
     # --- references ----------------------------------------------------------------------------------
@@ -105,12 +105,12 @@ class Running:
             if referral.directory is not None:
                 referral.directory.availability_changed(endpoint)
 
-    def generic(self, referral: Referral, method: str, arity: int) -> Any:
+    def generic(self, referral: Referral, method: str, types: tuple[str, ...] | None, arity: int) -> Any:
         """The entry of an untyped method, made in the housekeeping thread, which walks the list of callers."""
-        key = referral, method, arity
+        key = referral, method, types, arity
         entry = self._generic.get(key)
         if entry is None:
-            entry = self._generic[key] = self.keeper.call(referral.generic, method, arity)
+            entry = self._generic[key] = self.keeper.call(referral.generic, method, types, arity)
         return entry
 
     # --- waiting -------------------------------------------------------------------------------------
