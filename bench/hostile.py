@@ -139,7 +139,8 @@ class Cost:
 
 def measure(name: str) -> Cost:
     """Make a body in one process and decode it in another, whose memory nothing else has used."""
-    context = multiprocessing.get_context("fork")
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["rpcore.plan", "rpcore.javatypes"])
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder, "body")
         ours, theirs = context.Pipe()

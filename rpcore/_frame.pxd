@@ -15,6 +15,7 @@ cdef enum:
     FLAG_EVENT = 0x20
     SERIALIZATION_MASK = 0x1F
     HESSIAN2 = 2
+    FASTJSON2 = 23          # read only, in statuses
     MSGPACK = 29          # ours; Dubbo's own msgpack, 27, is another body
     STATUS_OK = 20
     STATUS_SERIALIZATION_ERROR = 25

@@ -265,7 +265,7 @@ class RemoteError(RpcError):
         """
         name, message = exception.class_name, exception.message
         fields = dict(exception.fields)
-        traceback = "\n".join(_java_traceback(exception)) if exception.frames else None
+        traceback = "\n".join(_java_traceback(exception)) if exception.frames or exception.suppressed else None
         if name in _GENERIC_EXCEPTIONS and fields.get("exceptionClass"):
             # The trace of what it wraps, causes included, is its text; its own is the framework's.
             name = str(fields.pop("exceptionClass"))
@@ -323,14 +323,15 @@ _LONGEST_CHAIN = 16
 
 
 def _java_traceback(exception: Any) -> Iterator[str]:
-    """An exception and its causes as Java prints them."""
-    yield str(exception)
-    yield exception.stack
-    cause, depth = exception.cause, 0
-    while hasattr(cause, "class_name") and depth < _LONGEST_CHAIN:
-        yield f"Caused by: {cause}"
-        yield cause.stack
-        cause, depth = cause.cause, depth + 1
+    """An exception, what it suppressed, and its causes, as Java prints them."""
+    label, depth = "", 0
+    while hasattr(exception, "class_name") and depth < _LONGEST_CHAIN:
+        yield f"{label}{exception}"
+        yield exception.stack
+        for suppressed in exception.suppressed[:_LONGEST_CHAIN]:
+            yield f"\tSuppressed: {suppressed}"
+            yield from (f"\t{line}" for line in getattr(suppressed, "stack", "").splitlines())
+        exception, label, depth = exception.cause, "Caused by: ", depth + 1
 
 
 class InvalidResult(RpcError):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import enum
 import math
 from datetime import date, datetime, time, timedelta, timezone
 from decimal import Decimal
@@ -123,7 +122,7 @@ def _arrays() -> None:
 
 
 _WHEN = datetime(2023, 11, 14, 22, 13, 20, 123000, UTC)
-_NOON = datetime(2024, 7, 1, 12, 0)  # noqa: DTZ001
+_NOON = datetime(2024, 7, 1, 12, 0)
 _SHANGHAI = ZoneInfo("Asia/Shanghai")
 
 
@@ -144,7 +143,7 @@ def _objects() -> None:
     _add_all("Date", {"year-9999": datetime(9999, 12, 31, 23, 59, 59, 999000, UTC)})
     _add("LocalDate", leap=date(2024, 2, 29), year_1=date(1, 1, 1))
     _add("LocalTime", some=time(13, 14, 15, 123456), midnight=time(0, 0), nanos=time(13, 14, 15, 123456))
-    _add("LocalDateTime", some=datetime(2024, 2, 29, 13, 14, 15, 123456))  # noqa: DTZ001
+    _add("LocalDateTime", some=datetime(2024, 2, 29, 13, 14, 15, 123456))
     _add("Instant", some=_WHEN.replace(microsecond=123456))
     _add_all("Instant", {"1969": datetime(1969, 12, 31, 23, 59, 59, 500000, UTC)})
     _add("Duration", some=timedelta(seconds=61, microseconds=7), negative=timedelta(milliseconds=-1500))
@@ -235,7 +234,7 @@ def _fields() -> Fields:
         at=_WHEN,
         day=date(2024, 2, 29),
         time=time(1, 2, 3),
-        moment=datetime(2024, 2, 29, 1, 2, 3),  # noqa: DTZ001
+        moment=datetime(2024, 2, 29, 1, 2, 3),
         instant=_WHEN.replace(microsecond=0),
         took=timedelta(milliseconds=1500),
         id=ANY_UUID,
@@ -254,7 +253,7 @@ def _anything() -> None:
     _add("Object", bytes=b"\1\2\3", date=_WHEN, big_decimal=Decimal("19.90"), uuid=ANY_UUID)
     _add("Object", big_integer=BigInteger(123456789012345678901234567890), small_big_integer=BigInteger(10))
     _add_all("Object", {"locale": Locale("de_DE"), "class": JavaClass("java.lang.String")})
-    moment = datetime(2024, 2, 29, 1, 2, 3, 4)  # noqa: DTZ001
+    moment = datetime(2024, 2, 29, 1, 2, 3, 4)
     _add("Object", local_date=date(2024, 2, 29), local_time=time(1, 2, 3, 4), local_date_time=moment)
     _add("Object", instant=Instant(2023, 11, 14, 22, 13, 20, 5, UTC), duration=timedelta(milliseconds=1500))
     _add("Object", period=GenericObject(f"{HANDLE}PeriodHandle", {"days": 3, "months": 2, "years": 1}))

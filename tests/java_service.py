@@ -351,9 +351,10 @@ class Service:
     async def attachments(self, reply: dict[str, str]) -> dict[str, str]:
         context = rpcore.context()
         seen = {key: str(value) for key, value in context.received_attachments.items()}
+        seen["(serialization)"] = str(context.serialization)
         if context.remaining is not None:
             seen["(remaining)"] = f"{context.remaining:.3f}"
-        context.reply_attachments.update(reply)
+        context.reply_attachments = reply or None
         return seen
 
     async def relay(self, url: str) -> dict[str, str]:
@@ -404,7 +405,7 @@ def failure(kind: str) -> Exception:
         case "long-message":
             return RuntimeError("中" * 100000)
         case "unlisted":
-            return JavaException(f"{RIG}.UnlistedException", "on no list", code=Int(42))
+            return JavaException(f"{RIG}.UnlistedException", "on no list", number=Int(42))
         case "io":
             return JavaException("java.io.IOException", "disk")
         case _:
@@ -415,7 +416,7 @@ def provide() -> None:
     """The program: serve until killed, or stopped by a signal."""
 
     async def main() -> None:
-        server = rpcore.Server(host="127.0.0.1", port=0, register=False)
+        server = rpcore.Server(host="0.0.0.0", port=0, register=False)
         server.export(AllTypes, Service("/"))
         async with server:
             print(f"ready {server.address}", flush=True)

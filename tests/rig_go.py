@@ -1,19 +1,18 @@
 """dubbo-go as a peer: builds ``tests/go`` and runs its provider and its consumer.
 
-The binary is kept in ``build/go/<hash of the sources>``, so the next run starts it at once. Programs are started when
-a test first asks for them, once in a run, and talk in lines of JSON (see tests/go/peer/main.go). No registry: the
-provider says its port.
+The binary is kept in ``build/go/<hash of the sources>``, so the next run starts it at once. Programs talk in lines of
+JSON (see tests/go/peer/main.go). No registry: the provider says its port.
 """
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import hashlib
 import os
 import shutil
 import subprocess
 from collections.abc import Callable, Iterator
-from concurrent.futures import Future
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -46,7 +45,7 @@ def build(require: Missing) -> Path:
         if not go:
             require("go", "install Go 1.24 or later (no 'go' found)")
         new = binary.with_name(f"peer.{os.getpid()}")
-        command = [go, "build", "-o", str(new), "./peer"]
+        command = [go, "build", "-buildvcs=false", "-o", str(new), "./peer"]
         done = subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, check=False)
         if done.returncode != 0:
             require("go", f"{' '.join(command)} failed:\n{done.stdout[-3000:]}{done.stderr[-3000:]}")
@@ -78,16 +77,13 @@ class GoConsumer(Program):
     replied: dict[str, str]
     """The attachments of the last answer."""
 
-    def ask(self, op: str, address: str, **request: Any) -> Any:
+    async def ask(self, op: str, address: str, **request: Any) -> Any:
         """One request: its value.
 
         Raises:
             GoError: the error in Go.
         """
-        return self.result(self.submit(op=op, address=address, **request))
-
-    def result(self, future: Future[dict[str, Any]]) -> Any:
-        line = future.result(ANSWER_LIMIT)
+        line = await asyncio.wait_for(asyncio.wrap_future(self.submit(op=op, address=address, **request)), ANSWER_LIMIT)
         self.replied = line["attachments"]
         if "error" in line:
             raise GoError(line["error"])
@@ -106,7 +102,7 @@ class GoProvider(Program):
 
 
 class Go:
-    """The programs of dubbo-go.
+    """The programs of dubbo-go: one provider, which starts with it, and what tests start.
 
     Args:
         binary: the built peer.
@@ -118,12 +114,20 @@ class Go:
         self._folder = folder
         self._all: list[Program] = []
         self.provider = self.new_provider()
-        self.consumer: GoConsumer = self._start("consumer", GoConsumer)
 
     def new_provider(self) -> GoProvider:
         """A provider of one's own, to be stopped."""
         provider: GoProvider = self._start("provider", GoProvider)
         return provider
+
+    @contextlib.contextmanager
+    def consumer(self) -> Iterator[GoConsumer]:
+        """A consumer for one test: it starts in 50 ms, and keeps its connections for ever."""
+        consumer: GoConsumer = self._start("consumer", GoConsumer)
+        try:
+            yield consumer
+        finally:
+            consumer.kill()
 
     def _start(self, role: str, cls: type[Any]) -> Any:
         program = cls([str(self._binary), role], self._folder / f"{role}-{len(self._all)}.log")
@@ -139,7 +143,7 @@ class Go:
 
 @contextlib.contextmanager
 def go_programs(folder: Path, require: Missing) -> Iterator[Go]:
-    """A provider and a consumer, ended at the end."""
+    """A provider and whatever tests start, ended at the end."""
     go = Go(build(require), folder)
     try:
         yield go

@@ -20,11 +20,21 @@ from concurrent.futures import Future
 from pathlib import Path
 from typing import Any, NoReturn
 
+import pytest
+
+from conftest import LOOPS
+
 PROJECT = Path(__file__).parent / "java"
 BUILD = Path(__file__).parent.parent / "build" / "java"
 
 VERSIONS = ("2.7.23", "3.3.6", "3.2.19")
 """The Dubbo versions of the matrix; the last one in a shorter form."""
+
+FULL = pytest.mark.parametrize("java", VERSIONS[:2], indirect=True)
+"""For what the shorter form leaves out."""
+
+ONE_LOOP = pytest.mark.parametrize("run", list(LOOPS)[-1:], indirect=True)
+"""For what takes long, or has nothing to do with the loop."""
 
 JDK = 17
 

@@ -178,3 +178,46 @@ def test_a_reply_in_another_serialization_fails_that_call_alone() -> None:
     assert isinstance(first.error, errors.RemoteProtocolError)
     assert "serialization 7" in first.error.message
     assert second.result() == "fine"
+
+
+FASTJSON2 = 23
+
+
+@pytest.mark.parametrize(
+    ("body", "text"),
+    [
+        # As Dubbo 3.2.19 answers a hessian2 call that it fails to serve: in fastjson2, after a length.
+        (bytes.fromhex("00000006") + b"\x4estore", "store"),
+        (bytes.fromhex("00000e33 79 440e2f") + b"x" * 3631, "x" * 3631),
+        (bytes.fromhex("00000738 79 3f35") + b"x" * 1845, "x" * 1845),
+        (bytes.fromhex("0000003f 79 3838") + b"x" * 56, "x" * 56),
+        (bytes.fromhex("00000030 78") + b"x" * 47, "x" * 47),
+        (bytes.fromhex("00000008 7a 06") + "中文".encode(), "中文"),
+        (bytes.fromhex("00000006 7c 04") + "中文".encode("utf-16-le"), "中文"),
+        (bytes.fromhex("00000006 7d 04") + "中文".encode("utf-16-be"), "中文"),
+        (bytes.fromhex("00000001 af"), ""),
+        (b"", "unreadable text b''"),
+        (bytes.fromhex("00000001 79"), r"unreadable text b'\x00\x00\x00\x01y'"),
+        (bytes.fromhex("00000002 9101"), r"unreadable text b'\x00\x00\x00\x02\x91\x01'"),
+    ],
+)
+def test_a_status_of_dubbo_3_2_says_what_is_wrong_in_fastjson2(body: bytes, text: str) -> None:
+    wire = Wire({"echo": echo})
+    task = wire.call("question", retries=0)
+    feed(wire.client, frame(FASTJSON2, 100, 1, body))
+    wire.ticks.run()
+    with pytest.raises(errors.LimitExceeded) as raised:
+        task.result()
+    assert raised.value.message.endswith(f"status 100: {text}")
+
+
+def test_a_service_that_java_no_longer_exports_was_surely_not_called() -> None:
+    wire = Wire({"echo": echo})
+    task = wire.call("question", retries=0)
+    text = b"org.apache.dubbo.remoting.RemotingException: Not found exported service: demo.Greeter:20880 in []\n\tat x"
+    feed(wire.client, frame(HESSIAN2, 70, 1, bytes([0x30 + (len(text) >> 8), len(text) & 255]) + text))
+    wire.ticks.run()
+    with pytest.raises(errors.UnknownService) as raised:
+        task.result()
+    assert raised.value.retry is errors.Retry.NOT_EXECUTED
+    assert raised.value.message.endswith("demo.Greeter:20880 in []")

@@ -14,6 +14,8 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 import rpcore
 from harness import EVENT, HESSIAN2, KEY, MSGPACK, REQUEST, TWOWAY, Wire, feed, frame, reply, split
@@ -903,7 +905,7 @@ def test_without_a_hessian_prefix_a_foreign_peer_cannot_be_called() -> None:
         service="demo.Greeter",
         method="sayHello",
         prefix=request_prefix(GREETER, "sayHello"),
-        args=estate.greeter("say_hello").args if False else interface_spec(Greeter).resolve()[0].args,
+        args=interface_spec(Greeter).resolve()[0].args,
         result=interface_spec(Greeter).resolve()[0].result,
     )
     made = estate.greeter("say_hello")
@@ -926,3 +928,52 @@ def test_mixed_replies_stay_apart() -> None:
     estate.ticks.run()
     assert (first.result(), second.result()) == ("a", "b")
     assert KEY != GREETER
+
+
+# --- damage -----------------------------------------------------------------------------------------------
+
+REQUESTS = [bytes.fromhex(f["hex"]) for f in FRAMES if f["name"].startswith("request")]
+RESPONSES = [bytes.fromhex(f["hex"]) for f in FRAMES if f["name"].startswith("response")]
+
+
+@st.composite
+def damaged(draw: st.DrawFn, frames: list[bytes]) -> bytes:
+    """The body of a real frame with bytes changed, cut out or put in."""
+    data = bytearray(draw(st.sampled_from(frames))[16:])
+    for _ in range(draw(st.integers(1, 4))):
+        place = draw(st.integers(0, len(data)))
+        match draw(st.sampled_from(["change", "cut", "insert", "end"])):
+            case "change":
+                data[place : place + 1] = draw(st.binary(min_size=1, max_size=1))
+            case "cut":
+                del data[place : place + draw(st.integers(1, 9))]
+            case "insert":
+                data[place:place] = draw(st.binary(min_size=1, max_size=9))
+            case "end":
+                del data[place:]
+    return bytes(data)
+
+
+@settings(max_examples=300)
+@given(damaged(REQUESTS))
+def test_a_damaged_request_is_answered_and_harms_nobody_else(data: bytes) -> None:
+    estate = Estate()
+    answers = estate.ask(frame(0xC2, 0, 8, data) + asked(*HELLO, id=9))
+    assert [(flags, id) for flags, _, id, _ in answers] == [(HESSIAN2, 8), (HESSIAN2, 9)]
+    assert answers[0][1] in (20, 40, 50, 70)
+    assert hessian_loads(answers[1][3]) == [4, "Hello x", DUBBO]
+    assert not estate.server.closed
+
+
+@settings(max_examples=300)
+@given(damaged(RESPONSES))
+def test_a_damaged_reply_ends_its_call_and_harms_nobody_else(data: bytes) -> None:
+    estate = Estate()
+    first = estate.start(estate.greeter("any", retries=0)(1))
+    second = estate.start(estate.greeter("say_hello")("x"))
+    (_, _, one, _), (_, _, two, _) = split(estate.out.take())
+    feed(estate.client, frame(HESSIAN2, 20, one, data) + frame(HESSIAN2, 20, two, values(4, "fine", DUBBO)))
+    estate.ticks.run()
+    assert first.done and second.result() == "fine"
+    assert first.error is None or isinstance(first.error, errors.DecodeError | errors.RemoteError | BizError)
+    assert not estate.client.closed

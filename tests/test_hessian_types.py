@@ -539,6 +539,23 @@ def test_what_java_cannot_hold_is_refused_before_it_is_sent(value: Any) -> None:
         hessian_dumps(plan_of(OffsetDateTime), NOON.replace(tzinfo=timezone(timedelta(hours=19))))
 
 
+def test_what_a_class_refuses_is_an_error_of_the_body() -> None:
+    @dataclass
+    class Small:
+        x: int
+        y: list[int] = field(default_factory=lambda: [1 // 0])
+
+        def __post_init__(self) -> None:
+            if self.x > 5:
+                raise ValueError("too large")
+
+    for body in (b"H\x01x\x97\x01y\x78Z", b"C\x01q\x92\x01x\x01y\x60\x97\x78"):
+        with pytest.raises(DecodeError, match="Small: ValueError: too large"):
+            hessian_loads(body, plan_of(Small))
+    with pytest.raises(DecodeError, match="Small: ZeroDivisionError"):
+        hessian_loads(b"H\x01x\x91Z", plan_of(Small))
+
+
 # ---- what is not known
 
 

@@ -97,6 +97,13 @@ cdef extern from *:
     }
     /* The shortest form of a double, at most 9 bytes; returns its end. */
     static inline char *rp_put_hessian_double(char *p, double value) {
+        uint64_t bits;
+        memcpy(&bits, &value, 8);
+        if ((bits & 0x1FFFFFFFFFULL) && value == value) {    /* no whole number of 16 bits has so many digits */
+            *p = 0x44;
+            rp_put64(p + 1, bits);
+            return p + 9;
+        }
         if (value >= -32768.0 && value <= 32767.0) {
             int whole = (int)value;
             if (whole == value && !(whole == 0 && signbit(value))) {
@@ -486,19 +493,27 @@ cdef Py_ssize_t take_units_header(Reader r) except -1:
     return unexpected(r, "str")
 
 
-cdef PyObject* take_hessian_str(Reader r) except NULL:
+cdef inline PyObject* take_hessian_str(Reader r) except NULL:
     """A string, as an owned reference."""
+    cdef const unsigned char* p = r.p
+    cdef Py_ssize_t n
+    if p < r.end:
+        n = p[0]
+        if n <= 0x1F and n < r.end - p and rp_is_ascii(p + 1, n):
+            charge(r, n + STR_COST)
+            r.p = p + 1 + n
+            return rp_ascii_str(p + 1, n)
+    return take_other_str(r)
+
+
+cdef PyObject* take_other_str(Reader r) except NULL:
+    """One that is long, not ASCII, chunked, or none."""
     cdef bint surrogates = False
     cdef PyObject* text
     cdef object joined
-    cdef const unsigned char* p = r.p
-    if p >= r.end:
+    if r.p >= r.end:
         truncated()
-    if p[0] <= 0x1F and p[0] < r.end - p and rp_is_ascii(p + 1, p[0]):
-        charge(r, p[0] + STR_COST)
-        r.p += p[0] + 1
-        return rp_ascii_str(p + 1, p[0])
-    if p[0] == 0x52:
+    if r.p[0] == 0x52:
         joined = take_chunked_str(r)
         Py_INCREF(joined)
         return <PyObject*>joined

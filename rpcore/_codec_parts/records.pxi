@@ -323,10 +323,6 @@ cdef class RecordPlan(Plan):
         finally:
             if j != DONE:
                 pass_step(self.names[j])
-        for j in range(self.count):
-            if values[j] == NULL:
-                self.fill(values)
-                break
         return 0
 
     cdef int take_entries(self, HessianReader h, PyObject** values) except -1:
@@ -349,7 +345,6 @@ cdef class RecordPlan(Plan):
         finally:
             if j != DONE:
                 pass_step(self.names[j])
-        self.fill(values)
         return 0
 
     cdef object decode_hessian(self, HessianReader h):
@@ -386,6 +381,7 @@ cdef class RecordPlan(Plan):
         cdef Py_ssize_t i, number
         cdef object out = None
         cdef Reader r = h.r
+        cdef bint making = False
         enter(r)
         charge(r, RECORD_COST + self.count * FIELD_COST)
         if self.build == BUILD_NEW:
@@ -404,16 +400,24 @@ cdef class RecordPlan(Plan):
                 self.take_values(h, mapping, values)
             else:
                 self.take_entries(h, values)
+            making = True
+            for i in range(self.count):
+                if values[i] == NULL:
+                    self.fill(values)
+                    break
             if self.build == BUILD_NEW:
                 self.fill_new(out, values)
             else:
                 out = self.make(values)
                 h.settle(number, out)
+            making = False
         finally:
             for i in range(self.count):
                 Py_XDECREF(values[i])
             if values != few:
                 PyMem_Free(values)
+            if making:
+                self.not_made()
         r.depth += 1
         return out
 

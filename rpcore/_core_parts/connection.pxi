@@ -593,6 +593,8 @@ cdef class Connection:
     def _status_error(self, int status, int serialization, Reader r):
         if serialization == MSGPACK:
             text = read_str(r)
+        elif serialization == FASTJSON2:
+            text = fastjson2_text(PyBytes_FromStringAndSize(<const char*>r.p, r.end - r.p))
         else:
             text = read_hessian_text(r)
         return error_of_status(status, text)

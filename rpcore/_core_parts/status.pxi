@@ -48,9 +48,33 @@ cdef object error_of_status(int status, str text):
         error = cls(f"status {status}{f', {what}' if what else ''}: {first}")
         if status == STATUS_SERVICE_NOT_FOUND:
             error.retry = errors.Retry.NOT_EXECUTED
+        elif status == STATUS_SERVICE_ERROR and "Not found exported service" in first:
+            # A Java provider without that group or version; or one that is stopping, before it says READONLY.
+            error = errors.UnknownService(error.message)
+            error.retry = errors.Retry.NOT_EXECUTED
     if rest:
         error.add_note(rest)
     return error
+
+
+DEF JSONB_ASCII = 0x49         # and up to 47 more: a string of so many bytes
+cdef dict JSONB_STRINGS = {0x79: "ascii", 0x7A: "utf-8", 0x7B: "utf-16", 0x7C: "utf-16-le", 0x7D: "utf-16-be"}
+
+
+cdef str fastjson2_text(bytes body):
+    """The string of a status from Dubbo 3.2, which answers a hessian2 request in fastjson2 when it fails to serve it: the
+    length, 4 bytes, then a string in JSONB. What else stands there is shown as it is."""
+    cdef int kind = body[4] if len(body) > 4 else 0
+    cdef bytes text = body[5:]
+    if JSONB_ASCII <= kind < 0x79:
+        return text[:kind - JSONB_ASCII].decode("ascii", "replace")
+    encoding = JSONB_STRINGS.get(kind)
+    if encoding is None or not text:
+        return "" if kind == 0xAF else f"unreadable text {body[:256]!r}"        # 0xAF: null
+    # How many bytes it has: a number of 1 to 5 bytes. Nothing follows the text, so only where it starts is of interest.
+    cdef int first = text[0]
+    cdef int skipped = 5 if first == 0x48 else 3 if 0x40 <= first < 0x48 else 2 if 0x30 <= first < 0x40 else 1
+    return text[skipped:].decode(encoding, "replace")
 
 
 cdef tuple status_of(object error):

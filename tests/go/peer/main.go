@@ -62,6 +62,7 @@ func main() {
 		panic(err)
 	}
 	client := getty.GetDefaultClientConfig()
+	client.ConnectionNum = 2 // 16 by default
 	client.HeartbeatPeriod = heartbeat
 	client.GettySessionParam.MaxMsgLen = payload
 	getty.SetClientConf(*client)

@@ -20,8 +20,8 @@ public final class Provider {
 
     public static void main(String[] args) throws Exception {
         DubboBootstrap bootstrap = Rig.bootstrap("rig-provider");
-        ProtocolConfig main = protocol("main", 200);
-        ProtocolConfig tiny = protocol("tiny", 1);
+        ProtocolConfig main = protocol("main", 200, 2000);
+        ProtocolConfig tiny = protocol("tiny", 1, 0);
         bootstrap.protocol(main).protocol(tiny);
         bootstrap.service(service("plain", main, "", "", null));
         bootstrap.service(service("versioned", main, "", "2.0.0", null));
@@ -44,7 +44,7 @@ public final class Provider {
         Runtime.getRuntime().halt(0);
     }
 
-    private static ProtocolConfig protocol(String id, int threads) throws Exception {
+    private static ProtocolConfig protocol(String id, int threads, int queue) throws Exception {
         ProtocolConfig protocol = new ProtocolConfig("dubbo");
         protocol.setId(id);
         try (ServerSocket free = new ServerSocket(0)) {
@@ -52,7 +52,7 @@ public final class Provider {
         }
         protocol.setThreadpool("fixed");
         protocol.setThreads(threads);
-        protocol.setQueues(0);
+        protocol.setQueues(queue);
         return protocol;
     }
 
