@@ -309,7 +309,7 @@ def _of_trace(name: str, message: str, text: str) -> RemoteError:
     _, *causes = trace.split("\nCaused by: ")
     outer = error
     for part in causes[:_LONGEST_CHAIN]:
-        said = part.partition("\n\tat ")[0]
+        said = part.partition("\n\t")[0]
         kind, _, what = said.partition(": ")
         cause = RemoteError(said.partition("\n")[0], type=kind, remote_message=what, traceback=part)
         outer.__cause__, outer = cause, cause

@@ -216,7 +216,7 @@ def layer(
     *,
     place: Place,
     where: str,
-    wire_names: Mapping[str, str],
+    wire_names: Mapping[str, str] | None,
 ) -> Layer:
     """The validated layer of a ``refer`` or ``export``.
 
@@ -227,15 +227,15 @@ def layer(
             several overloads holds for all of its wire name.
         place: where they were written.
         where: how an error names that, such as ``"refer(UserService)"``.
-        wire_names: the wire name of each method by its Python name.
+        wire_names: the wire name of each method by its Python name; None where the methods are not known.
 
     Raises:
         ConfigurationError: as ``validate``, or a method that the interface does not have.
     """
     own: dict[str, Options] = {}
     for method, given in (methods or {}).items():
-        wire = wire_names.get(method, method)
-        if wire not in wire_names.values():
+        wire = method if wire_names is None else wire_names.get(method, method)
+        if wire_names is not None and wire not in wire_names.values():
             raise ConfigurationError(f"{where}: methods: no method {method!r}{nearest(method, wire_names)}")
         if wire in own:
             raise ConfigurationError(f"{where}: methods: {method!r} is given twice, as {wire!r} too")

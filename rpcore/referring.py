@@ -9,7 +9,7 @@ from rpcore import errors
 from rpcore.abc import Filter, Registry
 from rpcore.filters import in_order
 from rpcore.model import Instance, ServiceKey
-from rpcore.options import Layer, layer, validate
+from rpcore.options import layer
 from rpcore.reference import Referral
 from rpcore.service import InterfaceSpec, interface_spec
 from rpcore.transport import parse_address
@@ -53,7 +53,8 @@ def new_referral(
     spec: InterfaceSpec | None = None
     if isinstance(interface, str):
         key = ServiceKey.parse(interface)
-        given = Layer("refer", validate(options, place="refer", where=f"refer({interface!r})"))
+        where = f"refer({interface!r})"
+        given = layer("refer", options, methods, place="refer", where=where, wire_names=None)
     else:
         spec = interface_spec(interface)
         if spec.blocking is not blocking:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import contextvars
+import functools
 import logging
 import os
 import socket
@@ -103,8 +104,7 @@ class _Protocol(asyncio.BufferedProtocol):
         if sock is not None:
             _tune(sock)
         if sys.version_info < (3, 12) and type(transport).__module__.startswith("asyncio"):
-            write = transport.write
-            self.connection.set_output(write, lambda pieces: [write(piece) for piece in pieces])
+            self.connection.set_output(transport.write, functools.partial(_write_pieces, transport))
         else:
             self.connection.set_output(transport.write, transport.writelines)
         _protocols.add(self)
@@ -137,6 +137,18 @@ class _Protocol(asyncio.BufferedProtocol):
         sock = self.transport.get_extra_info("socket") if self.transport is not None else None
         if sock is not None:
             _give_up(sock)
+
+
+def _write_pieces(transport: asyncio.Transport, pieces: list[Any]) -> None:
+    """``writelines`` for Python 3.11, whose own joins the pieces first.
+
+    Once one could not be sent the others are left: asyncio would warn of each.
+    """
+    closing = transport.is_closing()
+    for piece in pieces:
+        transport.write(piece)
+        if transport.is_closing() and not closing:
+            return
 
 
 def _give_up(sock: Any) -> None:

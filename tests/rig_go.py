@@ -45,7 +45,7 @@ def build(require: Missing) -> Path:
         if not go:
             require("go", "install Go 1.24 or later (no 'go' found)")
         new = binary.with_name(f"peer.{os.getpid()}")
-        command = [go, "build", "-o", str(new), "./peer"]
+        command = [go, "build", "-buildvcs=false", "-o", str(new), "./peer"]
         done = subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, check=False)
         if done.returncode != 0:
             require("go", f"{' '.join(command)} failed:\n{done.stdout[-3000:]}{done.stderr[-3000:]}")

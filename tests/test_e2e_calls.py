@@ -7,6 +7,8 @@ import contextlib
 import contextvars
 import os
 import signal
+import socket
+import struct
 import sys
 import threading
 from collections.abc import Callable
@@ -15,10 +17,12 @@ from typing import Any, Protocol
 
 import pytest
 
+import frames
 import rpcore
 from conftest import LOOPS, Run
 from live import Proxy, serve, serving, until
 from rpcore import errors
+from rpcore.decode import EVENT, HEADER, HESSIAN2, OK
 from rpcore.model import Instance, ServiceKey
 from rpcore.registry.memory import MemoryRegistry, space
 
@@ -728,3 +732,31 @@ def test_eager_tasks() -> None:
             assert await asyncio.gather(*waiting) == list(range(20))
 
     asyncio.run(main())
+
+
+def test_a_large_call_into_a_reset_connection_is_lost_without_noise(run: Run, caplog: pytest.LogCaptureFixture) -> None:
+    """It leaves in many pieces; asyncio warns of each that is written after the first one failed."""
+
+    async def main() -> None:
+        listener = socket.create_server(("127.0.0.1", 0))
+        listener.setblocking(False)
+        with listener:
+            async with rpcore.Client("memory://unused") as client:
+                address = f"127.0.0.1:{listener.getsockname()[1]}"
+                stub = client.refer(Calls, url=address, retries=0, serialization="hessian2")
+                waiting = asyncio.create_task(stub.wait(1))
+                accepted, _ = await asyncio.get_running_loop().sock_accept(listener)
+                accepted.setblocking(False)
+                hello = await asyncio.get_running_loop().sock_recv(accepted, 17)
+                accepted.send(frames.frame(EVENT | HESSIAN2, HEADER.unpack_from(hello)[3], frames.HEARTBEAT, OK))
+                await asyncio.get_running_loop().sock_recv(accepted, 1)
+                listener.close()
+                accepted.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+                accepted.close()
+                large = asyncio.create_task(stub.echo(b"x" * (2 << 20)))  # runs before its loop sees the reset
+                for call in (waiting, large):
+                    with pytest.raises(errors.ConnectionLost):
+                        await call
+
+    run(main())
+    assert [record.getMessage() for record in caplog.records if record.name == "asyncio"] == []

@@ -10,20 +10,38 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime, time, timedelta
+from decimal import Decimal
 from enum import Enum
 from typing import Any, NoReturn, Protocol
+from uuid import UUID
+from zoneinfo import ZoneInfo
 
 import pytest
 
 import frames
 import rpcore
+import rpcore.sync
 from conftest import Run
 from live import Recorder, serve, until
 from rig_go import Go, GoConsumer, GoError, go_programs
 from rpcore import errors
-from rpcore.decode import EVENT, HELLO, HESSIAN2, OK, REQUEST, Frame
-from rpcore.types import Array, Byte, Float, GenericObject, Int, JavaException, Long, Short, TypedList
+from rpcore.decode import EVENT, HELLO, HESSIAN2, OK, REQUEST, SERIALIZATION, Frame
+from rpcore.types import (
+    Array,
+    BigInteger,
+    Byte,
+    Float,
+    GenericObject,
+    Instant,
+    Int,
+    JavaException,
+    Locale,
+    Long,
+    Short,
+    TypedList,
+    ZonedDateTime,
+)
 
 NAME = "org.rpcore.rig.GoTypes"
 MIB = 1 << 20
@@ -101,6 +119,15 @@ class Absent(Protocol):
 
     async def absent(self, text: str) -> str: ...
     async def echo_string(self, value: int) -> str: ...
+    async def echo_strings(self, value: list[str]) -> list[str]: ...
+
+
+@rpcore.interface(of=GoTypes)
+class BlockingTypes(Protocol):
+    def echo_user(self, value: User) -> User: ...
+    def echo_string(self, value: str) -> str: ...
+    def nothing(self) -> None: ...
+    def fail(self, how: str) -> str: ...
 
 
 BORN = datetime(2023, 11, 14, 22, 13, 20, 123000, UTC)
@@ -320,6 +347,16 @@ def test_what_we_refuse_go(go: Go, run: Run) -> None:
     run(main())
 
 
+def test_go_calls_a_group(go: Go, run: Run) -> None:
+    async def main() -> None:
+        async with serving(go, export={"group": "g"}) as (consumer, _, address):
+            assert await consumer.ask("text", address, group="g", method="String", text="x") == "x"
+            with pytest.raises(GoError, match=NAME):
+                await consumer.ask("text", address, method="String", text="x")
+
+    run(main())
+
+
 def test_a_mebibyte_of_go(go: Go, run: Run) -> None:
     async def main() -> None:
         async with serving(go) as (consumer, served, address):
@@ -391,6 +428,38 @@ def events(cable: Recorder, *, outgoing: bool) -> list[Frame]:
     return [frame for frame in cable.frames(outgoing=outgoing) if frame.flags & EVENT]
 
 
+def test_generic_calls_of_go(go: Go, run: Run) -> None:
+    async def main() -> None:
+        async with serving(go, old_generic_exception=True) as (consumer, served, address):
+            asked = {"generic": True, "address": address}
+            known = {"types": ["org.rpcore.rig.GoUser"], "sample": "map"}
+            assert (
+                await consumer.ask("invoke", method="echoString", types=["java.lang.String"], text="é", **asked) == "é"
+            )
+            assert await consumer.ask("invoke", method="describe", **known, **asked) == "Ann RED"
+            back = await consumer.ask("invoke", method="echoUser", **known, **asked)
+            assert served.got == ["é", User(5, "Ann", 41)]
+            assert (back["class"], back["name"], back["color"]) == ("org.rpcore.rig.GoUser", "Ann", "RED")
+            with pytest.raises(GoError, match="no such user") as caught:
+                await consumer.ask("invoke", method="fail", types=["java.lang.String"], text="own", **asked)
+            assert caught.value.cls == "com.alibaba.dubbo.rpc.service.GenericException"
+            assert caught.value.told["wrapped"] == "org.rpcore.rig.GoNotFound"
+
+    run(main())
+
+
+def test_go_does_not_know_the_generic_exception_of_today(go: Go, run: Run) -> None:
+    async def main() -> None:
+        async with serving(go) as (consumer, _, address):
+            with pytest.raises(GoError, match="no such user") as caught:
+                await consumer.ask(
+                    "invoke", address, generic=True, method="fail", types=["java.lang.String"], text="own"
+                )
+            assert caught.value.cls == ""
+
+    run(main())
+
+
 # --- we call Go --------------------------------------------------------------------------------------------
 
 
@@ -412,10 +481,40 @@ def test_values_without_a_declared_type(go: Go, run: Run) -> None:
             for value in (
                 *(5, Long(5), 1 << 40, "é", True, 0.5, b"x", BORN, user()),
                 *([1, "a"], TypedList("[string", ["a", "b"]), {"a": [{"b": 1.5}]}),
+                *(date(2024, 1, 2), time(3, 4, 5, 6), timedelta(seconds=90), datetime(2024, 1, 2, 3)),
+                *(Instant(2024, 1, 2, tzinfo=UTC), ZonedDateTime(2024, 1, 2, tzinfo=ZoneInfo("Europe/Berlin"))),
+                *(Decimal("1.50"), BigInteger(10**30), UUID(int=5), Locale("zh_CN"), "x" * 70000, b"y" * 70000),
             ):
                 back = await stub.echo_any(value)
                 assert back == value
                 assert type(back) is type(value)
+
+    run(main())
+
+
+def test_objects_keep_who_they_are_in_go(go: Go, run: Run) -> None:
+    async def main() -> None:
+        async with calling(go.provider.address) as stub:
+            ring = User(1, "Ann", tags=["a"], friend=User(2, "Bob", tags=["b"]))
+            assert ring.friend is not None
+            ring.friend.friend = ring
+            back = await stub.echo_user(ring)
+            assert (back.name, back.friend.name) == ("Ann", "Bob")
+            assert back.friend.friend is back
+            first, second = await stub.echo_users([back, back])
+            assert first is second
+
+    run(main())
+
+
+def test_go_has_null_for_lists_that_are_empty(go: Go, run: Run) -> None:
+    """A nil slice is written as null, and dubbo-go makes one of an empty list that has no type."""
+
+    async def main() -> None:
+        async with calling(go.provider.address) as stub:
+            assert (await stub.echo_user(User(1, "Ann", tags=TypedList("[string")))).tags == []
+            thing = GenericObject("org.rpcore.rig.GoUser", {"id": 1, "name": "Ann", "tags": []})
+            assert (await stub.echo_any(thing)).tags is None
 
     run(main())
 
@@ -487,6 +586,7 @@ def test_what_go_refuses(go: Go, run: Run) -> None:
             for failing, text in (
                 (absent.absent("x"), "cannot find method"),
                 (absent.echo_string(5), "reflect: Call using int64 as type string"),
+                (absent.echo_strings(["a"]), r"reflect: Call using \[\]interface {} as type \[\]string"),
                 (
                     client.refer(GoTypes, url=address, version="9.9").nothing(),
                     f"don't have this exporter, key: {NAME}:9.9",
@@ -495,6 +595,26 @@ def test_what_go_refuses(go: Go, run: Run) -> None:
                 with pytest.raises(errors.RemoteError, match=text) as caught:
                     await failing
                 assert caught.value.type == "java.lang.Throwable"
+
+    run(main())
+
+
+def test_generic_calls_to_go(go: Go, run: Run) -> None:
+    """dubbo-go looks at no types, and makes its exceptions no generic ones."""
+
+    async def main() -> None:
+        async with rpcore.Client("memory://unused") as client:
+            service = client.refer(NAME, url=go.provider.address, version="1.0.0", retries=0)
+            assert await service.invoke("echoString", ["java.lang.String"], ["é中"]) == "é中"
+            assert await service.echoString("é中") == "é中"
+            assert await service.describe({"name": "Ann", "class": "org.rpcore.rig.GoUser"}) == "Ann RED"
+            back = await service.echoUser({"name": "Ann", "friend": {"id": 2}})
+            assert (back["class"], back["name"], back["friend"]["id"]) == ("org.rpcore.rig.GoUser", "Ann", 2)
+            with pytest.raises(errors.RemoteError, match="no such user") as caught:
+                await service.fail("own")
+            assert caught.value.type == "org.rpcore.rig.GoNotFound"
+            with pytest.raises(errors.RemoteError, match='"absent" method is not found'):
+                await service.absent()
 
     run(main())
 
@@ -563,6 +683,37 @@ def test_heartbeats_with_a_provider_in_go(go: Go, run: Run) -> None:
             assert cable.accepted == 1
 
     run(main())
+
+
+def test_a_call_of_go_is_given_up(go: Go, run: Run) -> None:
+    """Nothing is sent that dubbo-go does not know, and its late answers are for nobody."""
+
+    async def main() -> None:
+        async with Recorder(go.provider.address) as cable, calling(cable.address) as stub:
+            cancelled = asyncio.create_task(stub.wait(1))
+            with rpcore.options(timeout=0.1), pytest.raises(errors.CallTimeout):
+                await stub.wait(2)
+            cancelled.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await cancelled
+            assert await stub.open() == 2
+            assert await stub.echo_int(3) == 3
+            assert {f.flags & SERIALIZATION for f in cable.frames(outgoing=True)} == {HESSIAN2}
+            assert {f.body for f in events(cable, outgoing=True)} == {frames.HEARTBEAT}
+            assert cable.accepted == 1
+
+    run(main())
+
+
+def test_blocking_code_calls_go(go: Go) -> None:
+    with rpcore.sync.Client("memory://unused") as client:
+        stub = client.refer(BlockingTypes, url=go.provider.address)
+        assert stub.echo_user(user()) == user()
+        assert stub.nothing() is None
+        with pytest.raises(NotFound, match="no such user"):
+            stub.fail("own")
+        text = "é" * (MIB // 2)
+        assert stub.echo_string(text) == text
 
 
 def test_a_provider_in_go_is_killed_with_calls_in_flight(go: Go, run: Run) -> None:

@@ -9,8 +9,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import math
-from collections.abc import AsyncIterator, Callable, Iterator
-from typing import Any, NoReturn, Protocol
+from collections.abc import AsyncIterator, Callable
+from typing import Any, Protocol
 
 import pytest
 
@@ -18,17 +18,15 @@ import rpcore
 from conftest import Run
 from java_api import AllTypes, NotFound
 from java_samples import SAMPLES, method_of, why_different
-from rig_java import FULL, ONE_LOOP, VERSIONS, Java, java_programs
+from rig_java import FULL, ONE_LOOP, VERSIONS, Java
 from rpcore import errors
 
 
 @pytest.fixture(scope="module", params=VERSIONS)
-def java(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, require: Callable[[str, str], NoReturn]
-) -> Iterator[Java]:
-    with java_programs(request.param, tmp_path_factory.mktemp("java"), require) as programs:
-        assert programs.provider.address  # started here: it is the module's, no test's
-        yield programs
+def java(request: pytest.FixtureRequest, java_of: Callable[[str], Java]) -> Java:
+    java = java_of(request.param)
+    assert java.provider.process.pid  # started here: it is the session's, no test's
+    return java
 
 
 @contextlib.asynccontextmanager
@@ -38,13 +36,9 @@ async def calling(java: Java, url: str | None = None, **options: Any) -> AsyncIt
         yield client.refer(AllTypes, url=url or java.provider.address, **options)
 
 
-SHARING = "$.points[0]: what is one object and what are two has changed"
 LOST = {
     "Double.minus-zero": "$: float -0.0 became float 0.0",  # by Java
     "LocalTime.nanos": "became java.time.LocalTime 13:14:15.123456",  # Python has no nanoseconds
-    # Dubbo before 3.3 counts a UUID otherwise than 3.3: behind one, we send copies instead of references.
-    "Fields.full": SHARING,
-    "Object.fields": SHARING,
     # Java reads these as ArrayLists.
     "Object.array-as-list": "$: TypedList ['a', 'b'] became list ['a', 'b']",
     "Object.empty-list": "$: TypedList [] became list []",

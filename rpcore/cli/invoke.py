@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
+from collections.abc import Iterator
 from typing import Any
 
 import click
@@ -137,6 +138,9 @@ def _report(error: Exception, as_json: bool) -> None:
     if not as_json:
         if trace:
             click.echo(printable(trace.rstrip()), err=True)
+        if not trace or "\nCaused by: " not in trace:
+            for cause in _causes(remote):
+                click.echo(printable(f"Caused by: {cause}"), err=True)
         return
     found: dict[str, Any] = {"type": type(error).__name__, "message": str(error), "code": exit_code_of(error)}
     if isinstance(error, errors.RpcError):
@@ -144,6 +148,17 @@ def _report(error: Exception, as_json: bool) -> None:
         found["attempts"] = list(error.attempts)
     if isinstance(error, errors.RemoteError):
         found["type"] = error.type
+    causes = list(_causes(remote))
+    if causes:
+        found["causes"] = causes
     if trace:
         found["traceback"] = trace
     print_json({"error": found}, one_line=True)
+
+
+def _causes(error: BaseException | None) -> Iterator[str]:
+    """What Java says caused a remote error, the nearest first."""
+    cause = error.__cause__ if isinstance(error, errors.RemoteError) else None
+    while isinstance(cause, errors.RemoteError):
+        yield cause.message
+        cause = cause.__cause__

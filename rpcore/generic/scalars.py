@@ -227,6 +227,11 @@ def duration(value: Any) -> Any:
             return parse_duration(timedelta, value)
         except ValueError:
             pass
+    entries = maps_of(value)
+    if entries is not None:  # by its getters, as Java's generalize writes it
+        seconds, nano = entries.get("seconds"), entries.get("nano", entries.get("nanos", 0))
+        if isinstance(seconds, int) and isinstance(nano, int):
+            return timedelta(seconds=seconds, microseconds=nano // 1000)
     raise refuse("timedelta", value)
 
 
@@ -258,8 +263,9 @@ def unique_id(value: Any) -> Any:
         except ValueError:
             pass
     entries = maps_of(value)
-    if entries is not None:  # by its fields, as a bean
-        most, least = entries.get("mostSigBits"), entries.get("leastSigBits")
+    if entries is not None:  # by its getters, as Java's generalize writes it, or by its fields, as a bean
+        most = entries.get("mostSignificantBits", entries.get("mostSigBits"))
+        least = entries.get("leastSignificantBits", entries.get("leastSigBits"))
         if isinstance(most, int) and isinstance(least, int):
             return UUID(int=(most & (1 << 64) - 1) << 64 | least & (1 << 64) - 1)
     raise refuse("UUID", value)

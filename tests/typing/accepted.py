@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol, TypeVar, assert_type
+from typing import Any, Protocol, TypeVar, assert_type
 
 import rpcore
 
@@ -63,6 +63,10 @@ async def consume() -> None:
         with rpcore.options(timeout=0.2, tag="gray"):
             assert_type(await users.find_all([1, 2]), list[User])
         assert_type(rpcore.bind(users, timeout=0.5), UserService)
+        generic = client.refer("com.acme.UserService", url="dubbo://10.0.0.7:20880", definition="UserService.json")
+        assert_type(generic, rpcore.GenericService)
+        assert_type(await generic.invoke("findUser", ["long"], [42]), Any)
+        assert_type(await generic.findUser(42), Any)
 
 
 T = TypeVar("T")

@@ -224,7 +224,7 @@ func perform(ctx context.Context, stub *Stub, asked request) (any, error) {
 	case "invoke": // one argument that is a string, a map or nil
 		var arg any = asked.Text
 		if asked.Sample == "map" {
-			arg = map[string]any{"name": "Ann", "age": int32(41), "class": "org.rpcore.rig.GoUser"}
+			arg = map[string]any{"id": int64(5), "name": "Ann", "age": int32(41), "class": "org.rpcore.rig.GoUser"}
 		}
 		got, err := stub.Invoke(ctx, asked.Method, asked.Types, []hessian.Object{arg})
 		return plain(got), err
@@ -303,6 +303,10 @@ func told(err error) map[string]any {
 	line := map[string]any{"type": fmt.Sprintf("%T", cause), "message": cause.Error()}
 	if thrown, ok := cause.(java_exception.Throwabler); ok {
 		line["class"] = thrown.JavaClassName()
+	}
+	var generic *java_exception.DubboGenericException
+	if errors.As(cause, &generic) {
+		line["wrapped"] = generic.ExceptionClass
 	}
 	var found *NotFound
 	if errors.As(cause, &found) {
