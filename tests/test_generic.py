@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any, Protocol
+from uuid import UUID
 
 import pytest
 
@@ -21,7 +22,8 @@ from conftest import Run
 from live import serve
 from rpcore import errors
 from rpcore.definition import ServiceDefinition
-from rpcore.types import GenericObject, Int, TypedList
+from rpcore.generic.calling import invocation
+from rpcore.types import GenericObject, Instant, Int, Locale, OffsetDateTime, TypedList
 
 NAME = "com.x.UserService"
 
@@ -373,14 +375,54 @@ def test_types_from_a_definition(run: Run) -> None:
 
 
 def test_the_names_on_the_wire() -> None:
-    from rpcore.generic.calling import invocation
-
     method, types, args = invocation("save", ("com.x.User", "int"))((User(1, color=Color.BLUE), 2))
     assert (method, types, type(types)) == ("save", ["com.x.User", "int"], TypedList)
     assert (types.type_name, args.type_name) == ("[string", "[object")
     assert args[0]["class"] == "com.x.User"
     assert args[0]["color"] == "BLUE"
     assert invocation("save", None)(())[1:] == (None, [])
+
+
+@pytest.mark.parametrize(
+    ("type_name", "value", "sent"),
+    [
+        ("int", 5, 5),
+        ("int", "5", 5),
+        ("long", 1 << 62, 1 << 62),
+        ("java.lang.Long", None, None),
+        ("float", 1, 1.0),
+        ("java.math.BigDecimal", "1.50", Decimal("1.50")),
+        ("java.util.UUID", "00000000-0000-0000-0000-000000000007", UUID(int=7)),
+        ("java.util.Locale", "zh_CN", Locale("zh_CN")),
+        ("java.time.Instant", datetime(2026, 1, 1, tzinfo=UTC), Instant(2026, 1, 1, tzinfo=UTC)),
+        ("java.time.OffsetDateTime", "2026-01-01T00:00:00Z", OffsetDateTime(2026, 1, 1, tzinfo=UTC)),
+        ("java.util.Date", "2026-01-01 00:00:00", "2026-01-01 00:00:00"),
+        ("int[]", [1, "2"], [1, 2]),
+        ("byte[]", b"x", b"x"),
+        ("java.util.List", [1], [1]),
+        ("com.x.User", {"userId": 1}, {"userId": 1}),
+    ],
+)
+def test_an_argument_of_a_known_type(type_name: str, value: Any, sent: Any) -> None:
+    _, _, args = invocation("f", (type_name,))((value,))
+    assert args == [sent]
+    assert type(args[0]) is type(sent)
+
+
+@pytest.mark.parametrize(
+    ("type_name", "value", "message"),
+    [
+        ("int", 1 << 31, r"args\[0\]: 2147483648 does not fit the 32 bits of Int \(for int\)"),
+        ("int", 2.7, r"args\[0\]: expected Int, got float 2.7 \(for int\)"),
+        ("int", None, r"args\[0\]: expected Int, got None"),
+        ("byte[]", [1, 300], r"args\[0\]\[1\]: 300 does not fit the 8 bits of Byte"),
+        ("java.util.Date", datetime(2026, 1, 1), r"args\[0\]: JavaDate is an instant and needs a zone"),
+        ("java.util.UUID", "x", r"args\[0\]: expected UUID, got str 'x'"),
+    ],
+)
+def test_what_java_would_cut_is_not_sent(type_name: str, value: Any, message: str) -> None:
+    with pytest.raises(errors.EncodeError, match=message):
+        invocation("f", (type_name,))((value,))
 
 
 def test_the_blocking_client(run: Run) -> None:

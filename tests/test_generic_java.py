@@ -5,11 +5,11 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable
 from datetime import UTC, date, datetime, time
 from decimal import Decimal
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 from uuid import UUID
 
 import pytest
@@ -21,7 +21,7 @@ from conftest import Run
 from java_api import AllTypes, Color, Point
 from java_service import Service
 from live import serve
-from rig_java import Java, JavaError, java_programs
+from rig_java import Java, JavaError
 from rpcore import errors
 from rpcore.cli.app import rpcore as cli
 from rpcore.types import GenericObject
@@ -34,13 +34,11 @@ OLD_GENERIC_EXCEPTION = "com.alibaba.dubbo.rpc.service.GenericException"
 
 
 @pytest.fixture(scope="module", params=("2.7.23", "3.3.6"))
-def java(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, require: Callable[[str, str], NoReturn]
-) -> Iterator[Java]:
-    with java_programs(request.param, tmp_path_factory.mktemp("java"), require) as programs:
-        assert programs.consumer.process.pid  # started here: they are the module's, no test's
-        assert programs.provider.process.pid
-        yield programs
+def java(request: pytest.FixtureRequest, java_of: Callable[[str], Java]) -> Java:
+    java = java_of(request.param)
+    java.prepare(consumer=True, provider=True)
+    assert java.consumer.process.pid and java.provider.process.pid  # started here: they are the session's, no test's
+    return java
 
 
 # ---- Java's consumers
@@ -358,6 +356,30 @@ def test_overloads_of_java_are_chosen_by_types(java: Java, run: Run) -> None:
                 await service.nope()
             with pytest.raises(errors.ConfigurationError, match=r"1 types .long. for 0 arguments"):
                 await service.invoke("over", ["long"])
+
+    run(main())
+
+
+def test_known_types_are_kept_to(java: Java, run: Run) -> None:
+    """Java itself would call ``echoInt(0)`` for 1 << 32, and fail in a cast for an instant that is a Date."""
+
+    async def main() -> None:
+        async with calling(java) as service:
+            instant = await service.invoke("echoInstant", ["java.time.Instant"], [NOON])
+            assert instant == {"class": "java.time.Instant", "epochSecond": int(NOON.timestamp()), "nano": 0}
+            offset = await service.invoke("echoOffsetDateTime", ["java.time.OffsetDateTime"], [NOON])
+            assert (offset["year"], offset["hour"]) == (2026, 12)
+            uuid = await service.invoke("echoUuid", ["java.util.UUID"], [str(UUID(int=7))])
+            assert uuid["leastSignificantBits"] == 7
+            locale = await service.invoke("echoLocale", ["java.util.Locale"], ["zh_CN"])
+            assert (locale["language"], locale["country"]) == ("zh", "CN")
+            assert await service.invoke("echoBigDecimal", ["java.math.BigDecimal"], ["1.50"]) == Decimal("1.50")
+            with pytest.raises(errors.EncodeError, match="does not fit the 32 bits"):
+                await service.invoke("echoInt", ["int"], [1 << 32])
+            assert await service.echoInt(1 << 32) == 0
+        async with calling(java, definition=DATA / f"service-definition-{java.version}.json") as service:
+            with pytest.raises(errors.EncodeError, match="does not fit the 32 bits"):
+                await service.echoInt(1 << 32)
 
     run(main())
 

@@ -7,5 +7,5 @@ name. What Java calls realize and generalize is here:
 * ``conversions``: between a method's declared types and the plain values, compiled from the hints (``scalars`` has
   the leaves), ``beans`` the form of ``generic=bean``, ``modes`` the forms that a caller may ask for;
 * ``serving``: ``$invoke`` at the provider;
-* ``calling``: the consumer's side, without a declaration.
+* ``calling``: the consumer's side, without a declaration; ``arguments`` what it checks where types are known.
 """

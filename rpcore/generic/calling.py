@@ -8,10 +8,12 @@ method's own name, with plain values (docs/wire.md).
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from itertools import zip_longest
 from typing import TYPE_CHECKING, Any
 
 from rpcore import errors
 from rpcore._codec import ANY, REQUIRED, ArgsPlan
+from rpcore.generic.arguments import prepare_for
 from rpcore.generic.conversions import ANY as ANYTHING
 from rpcore.generic.conversions import generalized
 from rpcore.generic.names import descriptor_of
@@ -32,14 +34,25 @@ Types = tuple[str, ...]
 def invocation(method: str, types: Types | None) -> Callable[[tuple[Any, ...]], tuple[Any, ...]]:
     """What makes the arguments of ``$invoke`` of those of a call.
 
-    Records become maps with their Java class, enums names. Times, Decimals, UUIDs stay what they are: the provider
-    knows the parameter's type.
+    Records become maps with their Java class, enums names. Times, Decimals, UUIDs stay what they are; where the type is
+    known, values are checked against it (arguments.py).
     """
     names = None if types is None else TypedList("[string", types)
+    prepares = [prepare_for(name) for name in types or ()]
 
     def convert(arguments: tuple[Any, ...]) -> tuple[Any, ...]:
         form = Form(iso=False)
-        plain = [generalized(ANYTHING, value, f"args[{place}]", form) for place, value in enumerate(arguments)]
+        plain = []
+        for place, (value, prepare) in enumerate(zip_longest(arguments, prepares)):
+            if prepare is not None:
+                try:
+                    value = prepare(value)
+                except ValueError as error:
+                    raise errors.EncodeError(
+                        f"{error} (for {types[place] if types else ''})",
+                        path=f"args[{place}]{getattr(error, 'path', '')}",
+                    ) from None
+            plain.append(generalized(ANYTHING, value, f"args[{place}]", form))
         return method, names, TypedList("[object", plain)
 
     return convert

@@ -85,12 +85,12 @@ class Conversions:
         marker = BY_DESCRIPTOR.get(descriptor_of(hint) or "")
         hint = plain(hint)
         if marker is not None and hint in (int, float, str):
-            return _SCALARS[marker]
+            return SCALARS[marker]
         origin = get_origin(hint)
         if hint is Any or hint is object:
             return ANY
         if hint is None:
-            return _SCALARS["NoneType"]
+            return SCALARS["NoneType"]
         if is_union(hint):
             return self._union(hint)
         if origin is Literal:
@@ -100,7 +100,7 @@ class Conversions:
         if isinstance(hint, TypeVar):
             return self.of(unbound(hint))
         if hint is typing.LiteralString:
-            return _SCALARS["str"]
+            return SCALARS["str"]
         if hint is typing.Self and self.inside:
             return self.inside[-1]
         cls = origin or hint
@@ -109,8 +109,8 @@ class Conversions:
         return self._class(cls, get_args(hint))
 
     def _class(self, cls: type, args: tuple[Any, ...]) -> Conversion:
-        if cls.__module__ in _SCALAR_MODULES and cls.__name__ in _SCALARS:
-            return _SCALARS[cls.__name__]
+        if cls.__module__ in _SCALAR_MODULES and cls.__name__ in SCALARS:
+            return SCALARS[cls.__name__]
         if cls.__module__ == "rpcore.javatypes" or cls is GenericObject:
             return Items("list", self._first(args), (list,), list, "[") if cls.__name__ == "Array" else ANY
         if cls is tuple:
@@ -297,7 +297,8 @@ def _scalars() -> Iterator[Scalar]:
 
 
 _SCALAR_MODULES = frozenset({"builtins", "datetime", "decimal", "uuid", "rpcore.javatypes"})
-_SCALARS: Mapping[str, Scalar] = {node.name: node for node in _scalars()}
+SCALARS: Mapping[str, Scalar] = {node.name: node for node in _scalars()}
+"""The leaves by the name of their hint."""
 
 ANY = Anything()
 UNDECLARED = Conversions()
