@@ -402,9 +402,21 @@ class GenericService:
         self._referral = referral
 
     def __repr__(self) -> str:
-        return f"<GenericService {self._referral.key}>"
+        return f"<GenericService {self._referral.key} {self._client._where(self._referral)}>"
 
-    async def invoke(self, method: str, types: Iterable[str] | None = None, args: Iterable[Any] = ()) -> Any:
+    def __dir__(self) -> Iterable[str]:
+        definition = self._referral.definition
+        return [*super().__dir__(), *(definition.by_name if definition is not None else ())]
+
+    async def invoke(
+        self,
+        method: str,
+        types: Iterable[str] | None = None,
+        args: Iterable[Any] = (),
+        *,
+        attachments: Mapping[str, Any] | None = None,
+        **given: Unpack[OptionValues],
+    ) -> Any:
         """Call ``method`` with ``args``.
 
         Args:
@@ -412,9 +424,12 @@ class GenericService:
             types: Java names of the parameter types, such as ``["long", "java.lang.String[]"]``; None: those of the
                 definition, or whatever the only method of that name takes.
             args: positional arguments.
+            attachments: sent with this call.
+            given: options of this call, as in ``rpcore.options``.
 
         Raises:
-            ConfigurationError: the types do not fit the arguments, or the definition has no such method.
+            ConfigurationError: the types do not fit the arguments, the definition has no such method, or an option is
+                wrong.
             RemoteError: the method raised; ``type`` is the Java class, ``__cause__`` its cause.
         """
         from rpcore.generic.calling import checked_types
@@ -425,7 +440,11 @@ class GenericService:
         if self._referral.reference is None:
             self._client._start_referral(self._referral)
             self._client._ask_registries()
-        return await self._referral.generic(method, names, len(arguments))(*arguments)
+        entry = self._referral.generic(method, names, len(arguments))
+        if not given and not attachments:
+            return await entry(*arguments)
+        with options(attachments=attachments, **given):
+            return await entry(*arguments)
 
     async def call(self, method: str, *arguments: Any) -> Any:
         """Call ``method`` (its wire name) with positional arguments: ``invoke`` for names that are none in Python."""

@@ -65,11 +65,18 @@ class Dispatch:
         self.entries = tuple(entries)
         self._by_prefix = {entry.prefix: entry for entry in self.entries}
         self.find = self._by_prefix.get
-        groups: dict[bytes, list[Entry]] = {}
+        named: dict[tuple[str, str, str], list[Entry]] = {}
         for entry in self.entries:
             if entry.hessian_prefix is not None:
-                groups.setdefault(entry.hessian_prefix, []).append(entry)
-        self._routes = {prefix: Route(prefix, entries[0].parameters, entries) for prefix, entries in groups.items()}
+                named.setdefault(_name_of(entry), []).append(entry)
+        # As an entry declares them; in other groups the same bytes may mean another declaration.
+        self._routes = {
+            prefix: Route(
+                prefix, entry.parameters, overload(named[_name_of(entry)], split_descriptor(entry.descriptor))
+            )
+            for entry in self.entries
+            if (prefix := entry.hessian_prefix) is not None
+        }
         self._learned = 0
         self.find_route = self._routes.get
 
@@ -92,7 +99,7 @@ class Dispatch:
             if chosen:
                 return chosen[0]
         if of_service:
-            raise errors.UnknownMethod(f"{key} has no method {method!r}{_near(method, _methods(of_service))}")
+            raise self._no_method(key, method, of_service)
         raise self._no_service(key)
 
     def route(self, prefix: bytes, protocol: str | None, path: str | None, version: str | None, method: str | None,
@@ -120,8 +127,7 @@ class Dispatch:
             raise self._no_service(ServiceKey(path, "", version))
         named = [e for e in of_service if e.method == method]
         if not named:
-            key = of_service[0].service
-            raise errors.UnknownMethod(f"{key} has no method {method!r}{_near(method, _methods(of_service))}")
+            raise self._no_method(of_service[0].service, method, of_service)
         chosen = overload(named, types)
         if not chosen:
             raise errors.InvalidArguments(no_overload(path, method, descriptor, named))
@@ -136,13 +142,25 @@ class Dispatch:
 
         Raises:
             UnknownService: with Dubbo's status for it, 70.
+            UnknownMethod, InvalidArguments: the group declares the service otherwise than the others.
         """
         text = "" if group is None else str(group)
         for entry in route.entries:
             if entry.service.group == text:
                 return entry
-        one = route.entries[0].service
-        raise self._no_service(ServiceKey(one.interface, text, one.version))
+        other = route.entries[0]
+        key = ServiceKey(other.service.interface, text, other.service.version)
+        of_service = [e for e in self.entries if _without_version(e.service) == _without_version(key)]
+        if not of_service:
+            raise self._no_service(key)
+        named = [e for e in of_service if e.method == other.method]
+        if not named:
+            raise self._no_method(key, other.method, of_service)
+        raise errors.InvalidArguments(f"{key}.{other.method}: called with {route.count} arguments, {_declared(named)}")
+
+    @staticmethod
+    def _no_method(key: ServiceKey, method: str, of_service: Iterable[Entry]) -> errors.UnknownMethod:
+        return errors.UnknownMethod(f"{key} has no method {method!r}{_near(method, _methods(of_service))}")
 
     def _no_service(self, key: ServiceKey) -> errors.UnknownService:
         same = sorted({str(e.service) for e in self.entries if e.service.interface == key.interface})
@@ -216,7 +234,8 @@ JAVA_NAMES: Mapping[type[BaseException], str] = MappingProxyType(
 )
 """Python's exceptions that mean what one of Java's does; each is on the allow-list of a 3.3 consumer."""
 
-_DESCRIPTOR = re.compile(r"\[*(?:[VZBCDFIJS]|L[^;]+;)")
+# dubbo-go leaves the last semicolon of an array of dates away.
+_DESCRIPTOR = re.compile(r"\[*(?:[VZBCDFIJS]|L[^;]+;)|\[+L[^;]+$")
 
 
 def split_descriptor(descriptor: str) -> list[str]:
@@ -247,8 +266,7 @@ BOXES = MappingProxyType(
 
 def no_overload(path: str, method: str, descriptor: str, named: list[Entry]) -> str:
     """What a caller is told when none of the methods of a name takes these types."""
-    known = ", ".join(sorted({f"{method}({e.descriptor})" for e in named}))
-    return f"{path}.{method}: called as {method}({descriptor}), declared is {known}"
+    return f"{path}.{method}: called as {method}({descriptor}), {_declared(named)}"
 
 
 def text_of(error: BaseException) -> str:
@@ -259,14 +277,28 @@ def text_of(error: BaseException) -> str:
         return f"<str() failed: {type(failure).__name__}>"
 
 
-def overload(named: list[Entry], types: list[str]) -> list[Entry]:
-    """Of the methods of one name those that are meant by ``types``: one for each group, or none."""
+def _name_of(entry: Entry) -> tuple[str, str, str]:
+    """What a request says of ``entry`` besides the types: interface, version and method, but no group."""
+    return entry.service.interface, _without_version(entry.service).version, entry.method
+
+
+def overload(named: Iterable[Entry], types: list[str]) -> list[Entry]:
+    """Of the methods of one name those that are meant by ``types``: at most one in each group."""
+    groups: dict[str, list[Entry]] = {}
+    for entry in named:
+        groups.setdefault(entry.service.group, []).append(entry)
+    found = (_in_one_group(of_group, types) for of_group in groups.values())
+    return [entry for entry in found if entry is not None]
+
+
+def _in_one_group(named: list[Entry], types: list[str]) -> Entry | None:
+    """Of one service's methods of one name the one that is meant by ``types``."""
     fitting = [e for e in named if e.required <= len(types) <= e.parameters]
-    if len({e.descriptor for e in named}) == 1:
-        return fitting
-    exact = [e for e in fitting if e.descriptor == "".join(types)]
-    if exact:
-        return exact
+    if len(fitting) == 1:
+        return fitting[0]
+    for entry in fitting:
+        if entry.descriptor == "".join(types):
+            return entry
 
     def matches(entry: Entry) -> bool:
         declared = split_descriptor(entry.descriptor)
@@ -276,7 +308,7 @@ def overload(named: list[Entry], types: list[str]) -> list[Entry]:
         )
 
     near = [e for e in fitting if matches(e)]
-    return near if len({e.descriptor for e in near}) == 1 else []
+    return near[0] if len(near) == 1 else None
 
 
 def _takes_attachments(protocol: str | None) -> bool:
@@ -285,6 +317,10 @@ def _takes_attachments(protocol: str | None) -> bool:
     if len(parts) != 3 or not all(part.isdecimal() and len(part) < 4 for part in parts):
         return False
     return (2, 0, 2) <= tuple(map(int, parts)) <= (2, 0, 99)
+
+
+def _declared(named: Iterable[Entry]) -> str:
+    return "declared is " + ", ".join(sorted({f"{e.method}({e.descriptor})" for e in named}))
 
 
 def _methods(entries: Iterable[Entry]) -> list[str]:

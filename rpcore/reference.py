@@ -96,6 +96,8 @@ class Referral:
     def _decide(self) -> None:
         """Resolve every method's options from the layers; runs once per change."""
         if self.spec is None:
+            for name, caller in self.callers.items():
+                self.options[name] = self._resolve(caller.method)
             return
         for method in self.spec.methods:
             self.options[method.name] = self._resolve(method.wire_name, self.spec.layer_of(method))

@@ -43,6 +43,10 @@ DEFAULT_PORT = 20880
 NOTICE = 0.5
 """Seconds between the READONLY event and refusing calls: consumers on the way have time to notice."""
 
+LINGER = 0.25
+"""Seconds between the last answer and closing, for peers that are not rpcore: a Java consumer that sees the end of the
+connection fails calls whose answers it has received and not yet handed on."""
+
 
 @dataclass(slots=True)
 class _Export:
@@ -417,6 +421,8 @@ class Server:
         if not await listener.drained(max(grace - (time.monotonic() - started), 0.0)):
             report.cancelled = listener.in_flight
             report.stuck = await listener.cancel_handlers()
+        if grace > 0 and not all(connection.peer_rpcore for connection in listener.connections):
+            await asyncio.sleep(min(LINGER, grace))
         if self._stack is not None:
             stack, self._stack = self._stack, None
             await stack.aclose()

@@ -18,9 +18,12 @@ import signal
 import threading
 import time
 from collections.abc import Callable, Coroutine, Iterator
-from typing import Any, NoReturn, TypeVar
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 import pytest
+
+if TYPE_CHECKING:
+    from rig_java import Java
 
 try:
     import uvloop
@@ -132,3 +135,22 @@ def require() -> Callable[[str, str], NoReturn]:
         pytest.skip(f"{name}: {reason}")
 
     return missing
+
+
+@pytest.fixture(scope="session")
+def java_of(
+    require: Callable[[str, str], NoReturn], tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Callable[[str], Java]]:
+    """``java_of("3.3.6")``: the JVMs of that version of Dubbo, started when first asked for and once in a run."""
+    from rig_java import Java
+
+    rigs: dict[str, Java] = {}
+
+    def of(version: str) -> Java:
+        if version not in rigs:
+            rigs[version] = Java(version, tmp_path_factory.mktemp(f"java-{version}"), require)
+        return rigs[version]
+
+    yield of
+    for rig in rigs.values():
+        rig.close()

@@ -90,13 +90,14 @@ class Fields:
     moment: LocalDateTime | None = None
     instant: Instant | None = None
     took: timedelta | None = None
-    id: UUID | None = None
     color: Color | None = None
     point: Point | None = None
     points: list[Point] | None = None
     tags: set[str] | None = None
     places: dict[str, Point] | None = None
     anything: Any = None
+    # Last, because what is shared behind a UUID is sent as copies: Dubbo before 3.3 would miscount references to it.
+    id: UUID | None = None
 
 
 @rpcore.wire_name(f"{RIG}.Node")
@@ -253,7 +254,6 @@ class AllTypes(Named, Protocol):
     async def over_list(self, value: list[str]) -> str: ...
     @rpcore.method(name="over")
     async def over_int_string(self, value: Int, text: str) -> str: ...
-
     async def join(self, a: Int, b: int | None, c: float, d: str, e: bool) -> str: ...
     async def nothing(self) -> None: ...
     async def null_text(self) -> str | None: ...

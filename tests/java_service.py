@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import math
 from datetime import date, time, timedelta
 from decimal import Decimal
@@ -413,14 +412,14 @@ def failure(kind: str) -> Exception:
 
 
 def provide() -> None:
-    """The program: serve until killed, or stopped by a signal."""
+    """The program: serve until killed, or stopped by a signal. On all interfaces, see ``test_java_consumer.called``."""
 
     async def main() -> None:
-        server = rpcore.Server(host="0.0.0.0", port=0, register=False)
+        server = rpcore.Server(host="0.0.0.0", port=0, register=False, application="rig-python")
         server.export(AllTypes, Service("/"))
-        async with server:
-            print(f"ready {server.address}", flush=True)
-            await asyncio.Event().wait()
+        server.export(AllTypes, Service("tiny/"), group="tiny", executes=1)
+        await server.start()
+        print(f"ready {server.address}", flush=True)
+        await server.serve()
 
-    with contextlib.suppress(KeyboardInterrupt):
-        asyncio.run(main())
+    rpcore.run(main())

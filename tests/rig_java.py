@@ -15,7 +15,7 @@ import queue
 import shutil
 import subprocess
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import Future
 from pathlib import Path
 from typing import Any, NoReturn
@@ -44,8 +44,7 @@ START_LIMIT = 60.0
 ANSWER_LIMIT = 30.0
 """Seconds for an answer."""
 
-# Small and quick to start. Dubbo before 3.3 reads and writes Throwables, BigIntegers and unmodifiable lists by
-# reflection.
+# Small and quick to start. Dubbo before 3.3 reads and writes Throwables and BigIntegers by reflection.
 FLAGS = (
     *("-Xmx256m", "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-Xshare:auto"),
     *(f"--add-opens=java.base/{package}=ALL-UNNAMED" for package in ("java.lang", "java.math", "java.util")),
@@ -100,6 +99,7 @@ class Program:
             self.process = subprocess.Popen(
                 command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=errors, text=True, bufsize=1
             )
+        self._said: dict[str, Any] | None = None
         self._lines: queue.SimpleQueue[dict[str, Any]] = queue.SimpleQueue()
         self._waiting: dict[int, Future[dict[str, Any]]] = {}
         self._numbers = itertools.count(1)
@@ -107,7 +107,9 @@ class Program:
         self._reader.start()
 
     def ready(self) -> dict[str, Any]:
-        """The first line: what it says when it is ready."""
+        """The first line: what it says when it is ready. Waits for that."""
+        if self._said is not None:
+            return self._said
         try:
             line = self._lines.get(timeout=START_LIMIT)
         except queue.Empty:
@@ -115,6 +117,7 @@ class Program:
         if "ready" not in line:
             self.kill()
             raise AssertionError(f"{self.log.name} did not start:\n{self.log.read_text()[-3000:]}")
+        self._said = line
         return line
 
     def say(self, line: str) -> None:
@@ -240,39 +243,39 @@ class Java:
         self.version = version
         self._folder = folder
         self._require = require
-        self._shared: dict[str, Program] = {}
+        self._shared: dict[str, Any] = {}
+        self._spare: list[JavaProvider] = []
         self._all: list[Program] = []
+
+    def prepare(self, *, consumer: bool = False, provider: bool = False, spare: int = 0) -> None:
+        """Start what will be asked for, and do not wait for it: JVMs that start side by side are ready sooner."""
+        if consumer and "Consumer" not in self._shared:
+            self._shared["Consumer"] = self._launch("Consumer", JavaConsumer)
+        if provider and "Provider" not in self._shared:
+            self._shared["Provider"] = self._launch("Provider", JavaProvider)
+        while len(self._spare) < spare:
+            self._spare.append(self._launch("Provider", JavaProvider))
 
     @property
     def consumer(self) -> JavaConsumer:
         """The one consumer of this test run."""
-        if "consumer" not in self._shared:
-            self._shared["consumer"] = self._start("Consumer", JavaConsumer)
-        program = self._shared["consumer"]
-        assert isinstance(program, JavaConsumer)
+        self.prepare(consumer=True)
+        program: JavaConsumer = self._shared["Consumer"]
+        program.ready()
         return program
 
     @property
     def provider(self) -> JavaProvider:
         """The one provider of this test run."""
-        if "provider" not in self._shared:
-            self._shared["provider"] = self.new_provider()
-        program = self._shared["provider"]
-        assert isinstance(program, JavaProvider)
+        self.prepare(provider=True)
+        program: JavaProvider = self._shared["Provider"]
+        program.ready()
         return program
 
     def new_provider(self) -> JavaProvider:
         """A provider of one's own, to be stopped."""
-        return self._start("Provider", JavaProvider)
-
-    def _start(self, main: str, cls: type[Any]) -> Any:
-        _, classpath = build(self.version, self._require)
-        name = f"{main}-{self.version}-{len(self._all)}"
-        home = self._folder / name
-        home.mkdir()
-        command = ["java", *FLAGS, f"-Duser.home={home}", "-cp", classpath, f"org.rpcore.rig.{main}"]
-        program = cls(command, self._folder / f"{name}.log")
-        self._all.append(program)
+        self.prepare(spare=1)
+        program = self._spare.pop(0)
         program.ready()
         return program
 
@@ -281,12 +284,12 @@ class Java:
             if program.process.returncode is None:
                 program.kill()
 
-
-@contextlib.contextmanager
-def java_programs(version: str, folder: Path, require: Missing) -> Iterator[Java]:
-    """The programs of ``version``, ended at the end."""
-    java = Java(version, folder, require)
-    try:
-        yield java
-    finally:
-        java.close()
+    def _launch(self, main: str, cls: type[Any]) -> Any:
+        _, classpath = build(self.version, self._require)
+        name = f"{main}-{self.version}-{len(self._all)}"
+        home = self._folder / name
+        home.mkdir()
+        command = ["java", *FLAGS, f"-Duser.home={home}", "-cp", classpath, f"org.rpcore.rig.{main}"]
+        program = cls(command, self._folder / f"{name}.log")
+        self._all.append(program)
+        return program

@@ -5,11 +5,11 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable
 from datetime import UTC, date, datetime, time
 from decimal import Decimal
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 from uuid import UUID
 
 import pytest
@@ -21,7 +21,7 @@ from conftest import Run
 from java_api import AllTypes, Color, Point
 from java_service import Service
 from live import serve
-from rig_java import Java, JavaError, java_programs
+from rig_java import Java, JavaError
 from rpcore import errors
 from rpcore.cli.app import rpcore as cli
 from rpcore.types import GenericObject
@@ -34,13 +34,11 @@ OLD_GENERIC_EXCEPTION = "com.alibaba.dubbo.rpc.service.GenericException"
 
 
 @pytest.fixture(scope="module", params=("2.7.23", "3.3.6"))
-def java(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, require: Callable[[str, str], NoReturn]
-) -> Iterator[Java]:
-    with java_programs(request.param, tmp_path_factory.mktemp("java"), require) as programs:
-        assert programs.consumer.process.pid  # started here: they are the module's, no test's
-        assert programs.provider.process.pid
-        yield programs
+def java(request: pytest.FixtureRequest, java_of: Callable[[str], Java]) -> Java:
+    java = java_of(request.param)
+    java.prepare(consumer=True, provider=True)
+    assert java.consumer.process.pid and java.provider.process.pid  # started here: they are the session's, no test's
+    return java
 
 
 # ---- Java's consumers

@@ -9,8 +9,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import math
-from collections.abc import AsyncIterator, Callable, Iterator
-from typing import Any, NoReturn, Protocol
+from collections.abc import AsyncIterator, Callable
+from typing import Any, Protocol
 
 import pytest
 
@@ -18,17 +18,17 @@ import rpcore
 from conftest import Run
 from java_api import AllTypes, NotFound
 from java_samples import SAMPLES, method_of, why_different
-from rig_java import FULL, ONE_LOOP, VERSIONS, Java, java_programs
+from java_service import Service
+from live import serve
+from rig_java import FULL, ONE_LOOP, VERSIONS, Java
 from rpcore import errors
 
 
 @pytest.fixture(scope="module", params=VERSIONS)
-def java(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, require: Callable[[str, str], NoReturn]
-) -> Iterator[Java]:
-    with java_programs(request.param, tmp_path_factory.mktemp("java"), require) as programs:
-        assert programs.provider.address  # started here: it is the module's, no test's
-        yield programs
+def java(request: pytest.FixtureRequest, java_of: Callable[[str], Java]) -> Java:
+    java = java_of(request.param)
+    assert java.provider.process.pid  # started here: it is the session's, no test's
+    return java
 
 
 @contextlib.asynccontextmanager
@@ -38,13 +38,9 @@ async def calling(java: Java, url: str | None = None, **options: Any) -> AsyncIt
         yield client.refer(AllTypes, url=url or java.provider.address, **options)
 
 
-SHARING = "$.points[0]: what is one object and what are two has changed"
 LOST = {
     "Double.minus-zero": "$: float -0.0 became float 0.0",  # by Java
     "LocalTime.nanos": "became java.time.LocalTime 13:14:15.123456",  # Python has no nanoseconds
-    # Dubbo before 3.3 counts a UUID otherwise than 3.3: behind one, we send copies instead of references.
-    "Fields.full": SHARING,
-    "Object.fields": SHARING,
     # Java reads these as ArrayLists.
     "Object.array-as-list": "$: TypedList ['a', 'b'] became list ['a', 'b']",
     "Object.empty-list": "$: TypedList [] became list []",
@@ -361,5 +357,17 @@ def test_a_provider_killed_in_flight(java: Java, run: Run) -> None:
             assert {type(each) for each in results} == {errors.ConnectionLost}
             with pytest.raises(errors.TransportError):
                 await service.nothing()
+
+    run(main())
+
+
+@FULL
+@ONE_LOOP
+def test_what_is_left_of_the_time_goes_on_through_java(java: Java, run: Run) -> None:
+    async def main() -> None:
+        async with serve(AllTypes, Service("/"), host="0.0.0.0") as behind, calling(java) as service:
+            with rpcore.options(timeout=2.5):
+                seen = await service.relay(f"127.0.0.1:{behind.address.rpartition(':')[2]}")
+            assert 0.0 < float(seen["(remaining)"]) <= 2.5  # of Java's own 10 s
 
     run(main())

@@ -24,7 +24,7 @@ from click.testing import CliRunner
 
 import rpcore
 from conftest import Run
-from rig_java import FLAGS, VERSIONS, Java, build, java_programs
+from rig_java import FLAGS, VERSIONS, Java, build
 from rpcore.cli.app import rpcore as command
 from rpcore.errors import ConfigurationError, RemoteError
 from rpcore.service import interface_spec
@@ -34,12 +34,10 @@ SAMPLE = "org.rpcore.rig.NotFoundException"
 
 
 @pytest.fixture(scope="module", params=VERSIONS)
-def java(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, require: Callable[[str, str], NoReturn]
-) -> Iterator[Java]:
-    with java_programs(request.param, tmp_path_factory.mktemp("java"), require) as programs:
-        assert programs.provider.address  # started here: it is the module's, no test's
-        yield programs
+def java(request: pytest.FixtureRequest, java_of: Callable[[str], Java]) -> Java:
+    java = java_of(request.param)
+    assert java.provider.address  # started here: it is the session's, no test's
+    return java
 
 
 @pytest.fixture(scope="module")

@@ -207,6 +207,12 @@ def test_a_service_named_by_a_string(server: ServerThread, client: sync.Client) 
     assert generic.call("move", {"x": 1, "y": 2.0, "tags": []}, 5) == {"x": 6, "y": 7.0, "tags": ["moved"]}
     with pytest.raises(errors.UnknownMethod, match="echo"):
         generic.call("ecco", "hi")
+    assert generic.echo("hi") == "hi"
+    assert generic.invoke("echo", ["java.lang.Object"], ["hi"], timeout=1.0) == "hi"
+    assert generic.invoke("attachments", attachments={"trace": "t-1"})["trace"] == "t-1"
+    assert repr(generic) == f"<sync.GenericService org.demo.Shop at {server.url.removeprefix('dubbo://')}>"
+    with pytest.raises(errors.ConfigurationError, match="unknown option 'timeot'"):
+        generic.invoke("echo", None, ["hi"], timeot=1.0)
 
 
 def test_a_unix_socket(clean: None, tmp_path: Path) -> None:

@@ -537,8 +537,8 @@ cdef class Connection:
                                              f"{call.caller.payload} bytes (option: payload)")
             if status != STATUS_OK:
                 error = self._status_error(status, header[2] & SERIALIZATION_MASK, r)
-                if isinstance(error, errors.InvalidArguments) and call.serialization == HESSIAN2 and (
-                        call.caller.descriptor is not None):
+                if (call.serialization == HESSIAN2 and call.caller.descriptor is not None
+                        and type(error) in (errors.InvalidArguments, errors.BadRequest)):
                     # Java compares parameter types exactly; what it was sent is the first thing to look at.
                     error.args = (f"{error.message} (sent as {call.caller.method}({call.caller.descriptor}))",)
             elif (header[2] & SERIALIZATION_MASK) == HESSIAN2:

@@ -20,7 +20,7 @@ cdef bytes ONE_NULL = b"N"
 # What the protocol itself puts into attachments; a service's code does not see it, nor does it go on to others.
 # From Java's ContextFilter; remote.application and generic are for the framework, but code may look at them.
 cdef frozenset PROTOCOL_KEYS = frozenset((
-    "path", "interface", "version", "group", "dubbo", "timeout", "_TO", "_to", "async", "input", "output", "return", "id",
+    "path", "interface", "version", "group", "dubbo", "timeout", "_TO", "_to", "async", "return",
 ))
 cdef frozenset NOT_FORWARDED = PROTOCOL_KEYS | {
     "remote.application", "token", "generic", "dubbo.tag", "dubbo.force.tag", "callback.service.instid", "_isCallBackServiceInvoke",
@@ -224,6 +224,8 @@ cdef long long read_attachments(Connection connection, Request request, HessianR
         left = _milliseconds(found.get(key))
         if left and (not timeout or left < timeout):
             timeout = left
+    if "async" in found:
+        found.pop("id", None)                   # an old consumer's counter; else it is the user's
     received = {key: value for key, value in found.items() if key not in PROTOCOL_KEYS}
     if entry.token is not None:
         del received["token"]

@@ -125,7 +125,7 @@ class Invoke:
         if not isinstance(request, Request):
             raise errors.LocalProtocolError("$invoke: no call is being served here")
         mode = mode_of(request.received_attachments.get("generic"))
-        given = _list_of("arguments", arguments)
+        given = _list_of("arguments", arguments) if arguments is not None else self._nulls(name, types)
         entry = self._find(name, types, len(given))
         parameters, result = self._conversions(entry.name)
         values = self._realized(entry, mode, parameters, given)
@@ -142,6 +142,13 @@ class Invoke:
 
     # ---- the method
 
+    def _nulls(self, name: object, types: object) -> Sequence[None]:
+        """What a missing list of arguments means: null for each parameter."""
+        if types is not None:
+            return (None,) * len(_list_of("parameter types", types))
+        named = self._named.get(name.strip(), ()) if isinstance(name, str) else ()
+        return (None,) * min((entry.parameters for entry in named), default=0)
+
     def _find(self, name: object, types: object, count: int) -> Entry:
         """The entry of the method that is meant.
 
@@ -149,7 +156,7 @@ class Invoke:
             types: names of the parameter types, or None.
             count: of the arguments.
         """
-        named = self._named.get(name) if isinstance(name, str) else None
+        named = self._named.get(name.strip()) if isinstance(name, str) else None
         if named is None:
             # Dubbo's words, for whoever greps for them.
             raise NoSuchMethod(
@@ -217,7 +224,8 @@ class Invoke:
                 return error
             name, message = error.class_name, error.message
         else:
-            name, message = self._name_of(entry, error), text_of(error)
+            message = getattr(error, "message", None)  # as in a typed reply, where it has one
+            name, message = self._name_of(entry, error), message if isinstance(message, str) else text_of(error)
         # As Java does: the whole trace is the text, if callers may see it.
         text = self._dispatch.traceback(error) or (f"{name}: {message}" if message else name)
         return JavaException(self._exception, text, exceptionClass=name, exceptionMessage=message)

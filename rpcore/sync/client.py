@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar, Unpack, overload
 from rpcore import errors
 from rpcore._codec import Limits
 from rpcore.abc import Filter, Registry
+from rpcore.client import options
 from rpcore.filters import in_order
 from rpcore.options import OptionValues
 from rpcore.reference import Referral
@@ -338,9 +339,21 @@ class GenericService:
         self._referral = referral
 
     def __repr__(self) -> str:
-        return f"<sync.GenericService {self._referral.key}>"
+        return f"<sync.GenericService {self._referral.key} {self._client._where(self._referral)}>"
 
-    def invoke(self, method: str, types: Iterable[str] | None = None, args: Iterable[Any] = ()) -> Any:
+    def __dir__(self) -> Iterable[str]:
+        definition = self._referral.definition
+        return [*super().__dir__(), *(definition.by_name if definition is not None else ())]
+
+    def invoke(
+        self,
+        method: str,
+        types: Iterable[str] | None = None,
+        args: Iterable[Any] = (),
+        *,
+        attachments: Mapping[str, Any] | None = None,
+        **given: Unpack[OptionValues],
+    ) -> Any:
         """Call ``method`` with ``args`` and return the answer.
 
         Args:
@@ -348,9 +361,12 @@ class GenericService:
             types: Java names of the parameter types, such as ``["long", "java.lang.String[]"]``; None: those of the
                 definition, or whatever the only method of that name takes.
             args: positional arguments.
+            attachments: sent with this call.
+            given: options of this call, as in ``rpcore.options``.
 
         Raises:
-            ConfigurationError: the types do not fit the arguments, or the definition has no such method.
+            ConfigurationError: the types do not fit the arguments, the definition has no such method, or an option is
+                wrong.
             RemoteError: the method raised; ``type`` is the Java class, ``__cause__`` its cause.
         """
         from rpcore.generic.calling import checked_types
@@ -359,7 +375,11 @@ class GenericService:
         names = checked_types(f"{self._referral.key}.{method}", types, len(arguments))
         running = self._client._ensure_started()
         entry = running.generic(self._referral, method, names, len(arguments))
-        return blocking(entry)(*arguments)
+        call = blocking(entry)
+        if not given and not attachments:
+            return call(*arguments)
+        with options(attachments=attachments, **given):
+            return call(*arguments)
 
     def call(self, method: str, *arguments: Any) -> Any:
         """Call ``method`` (its wire name) with positional arguments: ``invoke`` for names that are none in Python."""

@@ -89,6 +89,9 @@ public final class Consumer {
                 return genericSample(request);
             case "many":
                 return many(request);
+            case "sized": // so many bytes, which would be long in JSON
+                return Rig.GSON.toJsonTree(
+                        reference(AllTypes.class, request).get().size(new byte[request.get("bytes").getAsInt()]));
             case "available":
                 return available(reference(AllTypes.class, request));
             case "forget":

@@ -54,6 +54,7 @@ final class Rig {
         reference.setTimeout(10000);
         reference.setRetries(0);
         reference.setCheck(false);
+        reference.setCluster("failover"); // of several addresses 2.7 would make a zone-aware one, which then fails
         return reference;
     }
 
