@@ -234,7 +234,8 @@ JAVA_NAMES: Mapping[type[BaseException], str] = MappingProxyType(
 )
 """Python's exceptions that mean what one of Java's does; each is on the allow-list of a 3.3 consumer."""
 
-_DESCRIPTOR = re.compile(r"\[*(?:[VZBCDFIJS]|L[^;]+;)")
+# dubbo-go leaves the last semicolon of an array of dates away.
+_DESCRIPTOR = re.compile(r"\[*(?:[VZBCDFIJS]|L[^;]+;)|\[+L[^;]+$")
 
 
 def split_descriptor(descriptor: str) -> list[str]:

@@ -259,23 +259,56 @@ def test_every_row_of_the_type_table_is_what_the_code_sends(hint: str, example: 
     assert arrived == value and type(arrived) is type(value)
 
 
-def statuses() -> Iterator[tuple[int, str, str]]:
-    """Status, code and class of every row."""
-    table = (DOCS / "errors.md").read_text().partition("| status | code | raised |")[2]
-    for line in table.strip().splitlines()[1:]:
-        numbers, codes, raised = (cell.strip() for cell in line.strip("|").split("|"))
+def statuses() -> Iterator[tuple[int, str, str, str]]:
+    """Status, code, class and retry of every row."""
+    table = (DOCS / "errors.md").read_text().partition("| status | code | raised | retry |")[2].partition("\n\n")[0]
+    for line in table.strip().splitlines()[2:]:
+        numbers, codes, raised, retry, _ = (cell.strip() for cell in line.strip("|").split("|"))
         for number in re.findall(r"\d+", numbers) or ["90"]:
             for code in re.findall(r"\w+", codes) or ["none"]:
-                yield int(number), code, raised.strip("`")
+                yield int(number), code, raised.strip("`"), retry
 
 
-@pytest.mark.parametrize(("status", "code", "raised"), list(statuses()))
-def test_every_status_becomes_the_error_that_the_table_names(status: int, code: str, raised: str) -> None:
+STATUSES = {(status, code): (raised, retry) for status, code, raised, retry in statuses()}
+ALL = sorted({(status, "none") for status in range(101) if status != 20} | STATUSES.keys())
+
+
+@pytest.mark.parametrize("serialization", ["msgpack", "hessian2"])
+@pytest.mark.parametrize(("status", "code"), ALL)
+def test_every_status_becomes_the_error_that_the_table_names(status: int, code: str, serialization: str) -> None:
+    raised, retry = STATUSES.get((status, code)) or STATUSES[90, "none"]
     pair = Pair()
     call, frame = pair.request(42)
-    body = msgpack.packb("text" if code == "none" else f"[{code}] text")
-    header = b"\xda\xbb\x1d" + bytes([status]) + frame[4:12] + len(body).to_bytes(4, "big")
+    text = "text" if code == "none" else f"[{code}] text"
+    flags, body = (b"\x1d", msgpack.packb(text)) if serialization == "msgpack" else (b"\x02", hessian(text))
+    header = b"\xda\xbb" + flags + bytes([status]) + frame[4:12] + len(body).to_bytes(4, "big")
     pair.client.receive_data(header + body)
     with pytest.raises(errors.RpcError, match="text") as caught:
         call.send(None)
-    assert type(caught.value).__name__ == raised
+    assert (type(caught.value).__name__, caught.value.retry.value.removeprefix("surely ")) == (
+        raised,
+        retry.replace("never", "never retried"),
+    )
+    assert (caught.value.service, caught.value.method) == (KEY.interface, "find")
+
+
+def hessian(text: str) -> bytes:
+    """A short string in hessian2: its length, its bytes."""
+    assert text.isascii() and len(text) < 32
+    return bytes([len(text)]) + text.encode()
+
+
+def test_every_code_is_in_the_table_with_a_status_it_comes_with() -> None:
+    wire = PAGE.read_text().partition("| status | code | meaning | executed |")[2].partition("\n\n")[0]
+    sent = {(int(n), code) for n, code in re.findall(r"^\| (\d+) \| `(\w+)`", wire, re.MULTILINE)}
+    assert sent == {(status, code) for status, code in STATUSES if code != "none"}
+    assert not {25, 35, 80} & {status for status, _ in sent}
+
+
+def test_what_happens_without_an_answer_is_in_the_table_as_its_class_says() -> None:
+    table = (DOCS / "errors.md").read_text().partition("| what happened | raised | retry |")[2]
+    rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in table.strip().splitlines()[1:]]
+    named = {raised.strip("`"): retry for _, raised, retry in rows if raised.startswith("`")}
+    assert named.keys() == {"ConnectError", "ConnectionLost", "RemoteProtocolError", "CallTimeout", "DecodeError"}
+    for name, retry in named.items():
+        assert getattr(errors, name).retry.value.removeprefix("surely ") == retry.replace("never", "never retried")

@@ -339,8 +339,9 @@ def test_large_bodies(run: Run, size: int) -> None:
 def test_many_calls_in_flight(run: Run) -> None:
     async def main() -> None:
         async with through_envoy() as (orders, served, _):
-            calls = [asyncio.create_task(orders.slow(tag)) for tag in range(1000)]
-            await until(lambda: served.calls == 1000)
+            patient = rpcore.bind(orders, timeout=25.0)  # Envoy dials once for each call in flight
+            calls = [asyncio.create_task(patient.slow(tag)) for tag in range(1000)]
+            await until(lambda: served.calls == 1000, 20.0)
             served.gate.set()
             assert await asyncio.gather(*calls) == list(range(1000))
 

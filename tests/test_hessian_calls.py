@@ -977,3 +977,7 @@ def test_a_damaged_reply_ends_its_call_and_harms_nobody_else(data: bytes) -> Non
     assert first.done and second.result() == "fine"
     assert first.error is None or isinstance(first.error, errors.DecodeError | errors.RemoteError | BizError)
     assert not estate.client.closed
+
+
+def test_a_descriptor_of_dubbo_go_without_its_end() -> None:
+    assert Estate().one(asked("any", "[Ljava/util/Date", []))[0] == 20

@@ -289,9 +289,9 @@ def about(group: Any) -> dict[str, Any]:
 
 def test_the_group_is_an_attachment() -> None:
     wire = Joined((Shop, Serves(" in a"), {"group": "a"}), (Shop, Serves(" in b"), {"group": "b"}))
-    for group in ("a", "b", "a"):
-        value = reply_of(wire, call(1, NAME, "greet", "", attachments=about(group)))[1]
-        assert value == f"hello you x1 in {group}"
+    for known in ("a", "b", "a"):
+        value = reply_of(wire, call(1, NAME, "greet", "", attachments=about(known)))[1]
+        assert value == f"hello you x1 in {known}"
     for group in ("c", None, ""):
         status, text = refused(wire, call(2, NAME, "greet", "", attachments=about(group)))
         assert status == 70

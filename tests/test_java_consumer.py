@@ -391,3 +391,15 @@ def test_java_and_rpcore_call_one_port_at_the_same_time(java: Java, run: Run) ->
             assert seen >= {("rig-consumer", "2"), ("python", "29")}
 
     run(main())
+
+
+@FULL
+@ONE_LOOP
+def test_what_is_left_of_the_time_goes_on_from_java_through_us(java: Java, run: Run) -> None:
+    async def main() -> None:
+        async with serve(AllTypes, Service("behind")) as behind, called(java) as caller:
+            seen = await caller.call("relay", behind.address, timeout=3000)
+            limit = 10.0 if java.version.startswith("2.7") else 3.0  # 2.7 does not say its own
+            assert limit - 2.0 < float(seen["(remaining)"]) <= limit
+
+    run(main())

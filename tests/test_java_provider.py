@@ -18,6 +18,8 @@ import rpcore
 from conftest import Run
 from java_api import AllTypes, NotFound
 from java_samples import SAMPLES, method_of, why_different
+from java_service import Service
+from live import serve
 from rig_java import FULL, ONE_LOOP, VERSIONS, Java
 from rpcore import errors
 
@@ -355,5 +357,17 @@ def test_a_provider_killed_in_flight(java: Java, run: Run) -> None:
             assert {type(each) for each in results} == {errors.ConnectionLost}
             with pytest.raises(errors.TransportError):
                 await service.nothing()
+
+    run(main())
+
+
+@FULL
+@ONE_LOOP
+def test_what_is_left_of_the_time_goes_on_through_java(java: Java, run: Run) -> None:
+    async def main() -> None:
+        async with serve(AllTypes, Service("/"), host="0.0.0.0") as behind, calling(java) as service:
+            with rpcore.options(timeout=2.5):
+                seen = await service.relay(f"127.0.0.1:{behind.address.rpartition(':')[2]}")
+            assert 0.0 < float(seen["(remaining)"]) <= 2.5  # of Java's own 10 s
 
     run(main())

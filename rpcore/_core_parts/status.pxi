@@ -48,10 +48,6 @@ cdef object error_of_status(int status, str text):
         error = cls(f"status {status}{f', {what}' if what else ''}: {first}")
         if status == STATUS_SERVICE_NOT_FOUND:
             error.retry = errors.Retry.NOT_EXECUTED
-        elif status == STATUS_SERVICE_ERROR and "Not found exported service" in first:
-            # A Java provider without that group or version; or one that is stopping, before it says READONLY.
-            error = errors.UnknownService(error.message)
-            error.retry = errors.Retry.NOT_EXECUTED
     if rest:
         error.add_note(rest)
     return error
