@@ -1,11 +1,10 @@
-"""Generic calls between two rpcore peers: what $invoke answers, in every form, and what GenericService asks."""
+"""Generic calls as a foreign peer sends them: every form of arguments and results; the face of GenericService."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
 import datetime
-import logging
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from decimal import Decimal
@@ -18,9 +17,8 @@ from conftest import Run
 from hessian_samples import Address, Admin, Color, User
 from live import Recorder, serve, until
 from rpcore import errors
-from rpcore._codec import ANY, GenericObject
+from rpcore._codec import ANY
 from rpcore._core import Caller
-from rpcore.definition import ServiceDefinition
 from rpcore.dispatch import hessian_prefix, request_prefix
 from rpcore.generic.beans import DESCRIPTOR as BEAN
 from rpcore.generic.beans import Beans
@@ -28,7 +26,6 @@ from rpcore.generic.calling import ARGS, DESCRIPTOR
 from rpcore.generic.conversions import generalize
 from rpcore.generic.serving import GENERIC_EXCEPTION, OLD_GENERIC_EXCEPTION
 from rpcore.javatypes import Int, Long
-from rpcore.model import Invocation
 from rpcore.reference import SERIALIZATIONS
 
 Wire = Literal["msgpack", "hessian2"]
@@ -177,89 +174,11 @@ AL = {
 }
 
 
-def test_calls_with_and_without_types(run: Run) -> None:
-    async def main() -> None:
-        async with generic() as users:
-            assert await users.invoke("findUser", ["long"], [1]) == AL
-            assert await users.invoke("findUser", ["java.lang.Long"], ["1"]) == AL
-            assert await users.findUser(1) == AL
-            assert await users.call("findUser", 0) is None
-            assert await users.add(2**40, "2") == 2**40 + 2
-            assert await users.dayAfter(datetime.date(2026, 1, 31)) == "2026-02-01"
-            assert await users.dayAfter("2026-01-31 10:00:00") == "2026-02-01"
-            both_at_once = await asyncio.gather(users.findUser(1), asyncio.create_task(users.add(1, 2)))
-            assert both_at_once == [AL, 3]
-
-    run(main())
-
-
-def test_objects_both_ways(run: Run) -> None:
-    async def main() -> None:
-        handlers = Handlers()
-        async with generic(handlers) as users:
-            admin = {"class": "org.demo.Admin", "id": 1, "name": "Al", "tags": [], "address": None, "rights": 1}
-            assert await users.store({"id": 1, "name": "Al"}) == admin
-            assert handlers.got == [User(1, "Al"), Color.RED]
-            await users.store(User(1, "Al", [], Address("x")), Color.GREEN)
-            assert handlers.got == [User(1, "Al", [], Address("x")), Color.GREEN]
-            await users.store({"class": "org.demo.Admin", "id": 1, "name": "Al", "rights": 9}, "GREEN")
-            assert handlers.got == [Admin(1, "Al", rights=9), Color.GREEN]
-            assert await users.measure({"size": 3, "when": "2026-01-31"}, "1.10") == {"size": 3, "when": "2026-01-31"}
-            assert handlers.got == [Nameless(3, datetime.date(2026, 1, 31)), Decimal("1.10")]
-            await users.anything({"x": User(1, "Al")})
-            assert handlers.got == [{"x": User(1, "Al")}]
-
-    run(main())
-
-
 def test_a_long_is_a_long_for_java(run: Run) -> None:
     async def main() -> None:
         async with generic() as users:
             assert type(await users.add(1, 2)) is Long
             assert type((await users.findUser(1))["id"]) is Long
-
-    run(main())
-
-
-def test_overloads(run: Run) -> None:
-    async def main() -> None:
-        async with generic() as users:
-            assert await users.invoke("over", ["int"], [5]) == "int 5"
-            assert await users.invoke("over", ["java.lang.String"], ["5"]) == "text 5"
-            with pytest.raises(
-                errors.InvalidArguments, match=r"name the parameter types, there is over\(I\), over\(Ljava"
-            ):
-                await users.over(5)
-            with pytest.raises(errors.InvalidArguments, match=r"called as over\(D\), declared is over\(I\), over"):
-                await users.invoke("over", ["double"], [5.0])
-
-    run(main())
-
-
-def test_refusals(run: Run) -> None:
-    async def main() -> None:
-        async with generic() as users:
-            with pytest.raises(errors.UnknownMethod) as unknown:
-                await users.findUsr(1)
-            assert "No such method findUsr in class interface org.demo.Users; there is findUser" in str(unknown.value)
-            assert (unknown.value.service, unknown.value.method) == ("org.demo.Users", "findUsr")
-            for call, text in (
-                (users.findUser("x"), r"org\.demo\.Users:1\.0\.findUser: args\.user_id: expected int, got str 'x'$"),
-                (users.findUser(), "takes 1 arguments, got 0"),
-                (users.findUser(1, 2), "takes 1 arguments, got 2"),
-                (users.findUser(None), "args.user_id: expected int, got None"),
-                (users.store({"id": 1}), "args.user: User needs 'name', which is missing"),
-                (users.add(1, 2**31), "args.right: 2147483648 does not fit the 32 bits of Int"),
-            ):
-                with pytest.raises(errors.InvalidArguments, match=text):
-                    await call
-            with pytest.raises(errors.ConfigurationError, match=r"2 types \(long, int\) for 1 arguments"):
-                await users.invoke("findUser", ["long", "int"], [1])
-            with pytest.raises(errors.EncodeError, match=r"args\[0\]\['x'\]: cannot send a value of type object"):
-                await users.anything({"x": object()})
-            with pytest.raises(errors.InvalidResult, match="result: expected int, got str 'text'"):
-                await users.wrong()
-            assert await users.add(1, 1) == 2
 
     run(main())
 
@@ -280,27 +199,6 @@ def test_the_status_of_an_unknown_method_is_dubbos(run: Run) -> None:
     run(main())
 
 
-def test_exceptions(run: Run, caplog: pytest.LogCaptureFixture) -> None:
-    async def main() -> None:
-        async with generic() as users:
-            with pytest.raises(errors.RemoteError) as declared:
-                await users.fail("declared")
-            assert declared.value.type == "org.demo.NotFoundException"
-            with pytest.raises(errors.RemoteError) as other:
-                await users.fail("bad")
-            with pytest.raises(errors.RemoteError) as nested:
-                await users.fail("nested")
-            assert "UnknownMethod: of another service" in f"{nested.value.type}: {nested.value.remote_message}"
-            assert declared.value.remote_message == "nobody"
-            assert (other.value.type, other.value.remote_message) == ("java.lang.IllegalArgumentException", "bad")
-
-    with caplog.at_level(logging.ERROR, "rpcore.server"):
-        run(main())
-    logged = [record.getMessage() for record in caplog.records]
-    assert ["ValueError: bad" in text for text in logged] == [True, False]
-    assert not any("NotFound" in text for text in logged)  # declared: an answer, no fault
-
-
 @pytest.mark.parametrize(("old", "name"), [(False, GENERIC_EXCEPTION), (True, OLD_GENERIC_EXCEPTION)])
 def test_java_gets_a_generic_exception(run: Run, old: bool, name: str) -> None:
     async def main() -> None:
@@ -313,59 +211,6 @@ def test_java_gets_a_generic_exception(run: Run, old: bool, name: str) -> None:
             body = b"".join(frame.body for frame in recorder.frames(outgoing=False))
             assert name.encode() in body
             assert b"org.demo.NotFoundException: nobody" in body  # its own message, for who only prints it
-
-    run(main())
-
-
-def test_it_is_a_call_of_the_inner_method(run: Run) -> None:
-    """Its name in filters and context, its options, its limits."""
-    seen: list[tuple[str, str, Any]] = []
-
-    async def watch(invocation: Invocation, call_next: Any) -> Any:
-        seen.append((invocation.side, invocation.method, invocation.arguments))
-        return await call_next(invocation)
-
-    @rpcore.per_attempt
-    async def attempts(invocation: Invocation, call_next: Any) -> Any:
-        seen.append(("attempt", invocation.method, invocation.arguments))
-        return await call_next(invocation)
-
-    async def main() -> None:
-        handlers = Handlers()
-        filters = {"filters": [watch]}
-        async with generic(handlers, filters, filters=[watch, attempts]) as users:
-            assert await users.invoke("where", attachments={"trace": "t-1"}) == ["where", "org.demo.Users:1.0", "t-1"]
-            assert await users.findUser("1") == AL
-            first = asyncio.create_task(users.wait())
-            await handlers.waiting.wait()
-            with pytest.raises(errors.LimitExceeded, match=r"org\.demo\.Users:1\.0\.wait: 1 calls run already"):
-                await users.invoke("wait", retries=0)
-            handlers.gate.set()
-            assert await first == "done"
-
-    run(main())
-    assert seen[3:6] == [
-        ("consumer", "findUser", ("1",)),
-        ("attempt", "findUser", ("1",)),
-        ("provider", "findUser", (1,)),
-    ]
-
-
-def test_options_are_those_of_the_inner_method(run: Run) -> None:
-    async def main() -> None:
-        handlers = Handlers()
-        methods = {"finish": {"timeout": 0.05, "retries": 0}}
-        async with generic(handlers, methods=methods) as users:
-            with pytest.raises(errors.CallTimeout):
-                await users.finish()
-            with pytest.raises(errors.CallTimeout):
-                await users.invoke("wait", timeout=0.04)
-            assert await users.add(1, 1) == 2
-            handlers.gate.set()
-            await until(lambda: handlers.got == ["finished"])  # not cancellable: it went on
-        with pytest.raises(errors.ConfigurationError, match="unknown option 'timeot'"):
-            async with generic(methods={"wait": {"timeot": 1}}):
-                pass
 
     run(main())
 
@@ -414,32 +259,6 @@ def test_beans(run: Run) -> None:
     run(main())
 
 
-@pytest.mark.parametrize(
-    ("mode", "argument", "text"),
-    [
-        ("nativejava", b"", "generic=nativejava: objects in Java's own serialization are not read here; there is true"),
-        ("protobuf-json", "{}", "generic=protobuf-json: protobuf messages are not served here"),
-        ("nonsense", 1, "generic=nonsense: no such form"),
-        ("gson", 1, "args.user_id: expected JSON as text, got int"),
-        ("gson", "{", "args.user_id: Expecting property name"),
-        (
-            "bean",
-            GenericObject(BEAN, {"className": "x", "type": 9, "properties": None}),
-            "args.user_id: a JavaBeanDescriptor of type 9",
-        ),
-    ],
-)
-def test_forms_that_are_refused(run: Run, mode: str, argument: Any, text: str) -> None:
-
-    async def main() -> None:
-        async with generic() as users:
-            await users.findUser(1)
-            with pytest.raises(errors.InvalidArguments, match=text):
-                await raw(users, form=mode)("findUser", None, [argument])
-
-    run(main())
-
-
 def test_the_java_form_of_a_call(run: Run) -> None:
     """Both names, null types, null arguments, boxed types: as Java sends them."""
 
@@ -456,32 +275,41 @@ def test_the_java_form_of_a_call(run: Run) -> None:
     run(main())
 
 
-DEFINITION = ServiceDefinition.parse(
-    {
-        "canonicalName": "org.demo.Users",
-        "methods": [
-            {"name": "findUser", "parameterTypes": ["long"], "returnType": "org.demo.User"},
-            {"name": "over", "parameterTypes": ["int"], "returnType": "java.lang.String"},
-            {"name": "over", "parameterTypes": ["java.lang.String"], "returnType": "java.lang.String"},
-            {"name": "over", "parameterTypes": ["int", "int"], "returnType": "java.lang.String"},
-        ],
-        "types": [],
-    }
-)
-
-
-def test_a_definition_gives_the_types(run: Run) -> None:
+def test_options_and_attachments_of_one_call(run: Run) -> None:
     async def main() -> None:
-        async with generic(definition=DEFINITION) as users:
-            assert await users.findUser(1) == AL
-            assert {"findUser", "over", "invoke"} <= set(dir(users))
-            with pytest.raises(errors.ConfigurationError, match=r"findUsr: no such method; there is findUser"):
-                await users.invoke("findUsr", None, [1])
-            with pytest.raises(errors.ConfigurationError, match=r"called with 2 arguments, there is findUser\(long\)"):
-                await users.findUser(1, 2)
-            with pytest.raises(errors.ConfigurationError, match=r"several methods take 1 arguments: over\(int\), over"):
-                await users.over(1)
-            assert await users.invoke("over", ["int"], [1]) == "int 1"
+        handlers = Handlers()
+        async with generic(handlers) as users:
+            with pytest.raises(errors.CallTimeout):
+                await users.invoke("finish", timeout=0.05, retries=0)
+            assert await users.invoke("where", attachments={"trace": "t-1"}) == ["where", "org.demo.Users:1.0", "t-1"]
+            assert (await users.where())[2] == ""
+            with pytest.raises(errors.ConfigurationError, match="unknown option 'timeot'"):
+                await users.invoke("finish", timeot=1.0)
+            handlers.gate.set()
+            await until(lambda: handlers.got == ["finished"])  # not cancellable, so it went on
+
+    run(main())
+
+
+def test_what_the_provider_publishes_of_a_method_holds(run: Run) -> None:
+    """Also for a method that was called before the provider was known."""
+
+    async def main() -> None:
+        registry = f"memory://generic-{id(run)}"
+        handlers = Handlers()
+        server = rpcore.Server(registry, host="127.0.0.1", port=0)
+        server.export(Users, handlers, methods={"finish": {"timeout": 0.05, "retries": 0}})
+        async with rpcore.Client(registry) as client:
+            users = client.refer("org.demo.Users:1.0", timeout=5.0)
+            handlers.gate.set()
+            first = asyncio.create_task(users.finish())
+            await asyncio.sleep(0)
+            async with server:
+                assert await first == "finished"
+                handlers.gate.clear()
+                with pytest.raises(errors.CallTimeout, match=r"0\.05"):
+                    await users.finish()
+                handlers.gate.set()
 
     run(main())
 
@@ -491,18 +319,8 @@ def test_what_it_looks_like(run: Run) -> None:
         async with generic() as users:
             assert repr(users).startswith("<GenericService org.demo.Users:1.0 at 127.0.0.1:")
             assert asyncio.iscoroutinefunction(users.findUser)
+            assert "invoke" in dir(users)
             with pytest.raises(AttributeError, match="'GenericService' object has no attribute '_repr_html_'"):
                 _ = users._repr_html_
-
-    run(main())
-
-
-def test_the_first_call_starts_the_client(run: Run) -> None:
-    async def main() -> None:
-        async with serve(Users, Handlers()) as listening:
-            client = rpcore.Client("memory://unused")
-            users = client.refer("org.demo.Users:1.0", url=listening.address)
-            assert await users.add(1, 2) == 3
-            await client.aclose()
 
     run(main())
