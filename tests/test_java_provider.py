@@ -333,7 +333,7 @@ def test_a_provider_that_stops_ends_what_it_has_begun(java: Java, run: Run) -> N
                 for _ in range(20):
                     await service.nothing()  # threads of Java's take requests in any order: now it has begun, too
                 provider.say("stop")
-                with pytest.raises((errors.TransportError, errors.UnknownService)):
+                with pytest.raises((errors.TransportError, errors.RemoteFault)):
                     while True:
                         await service.nothing()
                         await asyncio.sleep(0.01)
