@@ -393,7 +393,7 @@ class Server:
         return made
 
     async def stop(self, grace: float | None = None) -> StopReport:
-        """Stop without losing a call: deregister, READONLY, wait for consumers to notice, drain, cancel, close.
+        """Stop without losing a call: deregister, READONLY, wait for consumers to notice, drain, cancel, linger, close.
 
         Args:
             grace: seconds to wait for running calls before they are cancelled; the constructor's by default.

@@ -52,7 +52,16 @@ SETTLE = 2.0
 """Seconds that whatever a test closed may take to be gone. Waited for only while something is left."""
 
 
-@pytest.fixture(params=list(LOOPS))
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """``run`` is every kind of loop; one kind where a module says ``ONE_LOOP = True`` or a test has its own mark."""
+    marked = any("run" in str(mark.args[0]).split(",") for mark in metafunc.definition.iter_markers("parametrize"))
+    if "run" in metafunc.fixturenames and not marked:
+        loops = list(LOOPS)
+        one = getattr(metafunc.module, "ONE_LOOP", False) is True
+        metafunc.parametrize("run", loops[-1:] if one else loops, indirect=True)
+
+
+@pytest.fixture
 def run(request: pytest.FixtureRequest) -> Iterator[Run]:
     """``run(coroutine)`` returns its result; several runs in one test share one loop."""
     factory, debug = LOOPS[request.param]

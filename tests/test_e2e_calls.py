@@ -347,6 +347,32 @@ def test_readonly_moves_new_calls_to_the_others_and_loses_none(run: Run) -> None
     run(main())
 
 
+def test_a_stop_gives_a_consumer_of_another_make_time_to_read_the_last_answer(run: Run) -> None:
+    """Dubbo Java fails a call when it sees the end of the connection before it has handed on the answer."""
+
+    def call(number: int, method: str) -> bytes:
+        return frames.request(number, "test.Calls", method, "Ljava/lang/Object;", ["x"], version="0.0.0")
+
+    async def main() -> None:
+        loop, handlers = asyncio.get_running_loop(), Handlers()
+        async with serve(Calls, handlers) as server, frames.Consumer(server.address) as java:
+            await java.send(call(1, "wait"))
+            await until(lambda: handlers.received)
+            stop = asyncio.create_task(server.stop(5))
+            assert (await java.read()).kind == "event"  # READONLY
+            number = 2
+            while (await java.call(call(number, "echo"))).status_code == OK:
+                number += 1
+            handlers.gate.set()  # every other call is refused by now: this is the last answer
+            assert (await java.read()).id == 1
+            answered = loop.time()
+            assert await java.closed()
+            assert loop.time() - answered > 0.2
+            await stop
+
+    run(main())
+
+
 # --- closing and misuse ------------------------------------------------------------------------------
 
 

@@ -26,6 +26,9 @@ from rpcore import errors
 from rpcore.cli.app import rpcore as cli
 from rpcore.types import GenericObject
 
+ONE_LOOP = True
+"""What is tested is on the wire: one kind of loop is enough."""
+
 DATA = Path(__file__).parent / "data"
 RIG = "org.rpcore.rig"
 NAME = f"{RIG}.AllTypes"

@@ -43,6 +43,9 @@ from rpcore.types import (
     ZonedDateTime,
 )
 
+ONE_LOOP = True
+"""What is tested is on the wire: one kind of loop is enough."""
+
 NAME = "org.rpcore.rig.GoTypes"
 MIB = 1 << 20
 

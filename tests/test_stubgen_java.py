@@ -29,6 +29,9 @@ from rpcore.cli.app import rpcore as command
 from rpcore.errors import ConfigurationError, RemoteError
 from rpcore.service import interface_spec
 
+ONE_LOOP = True
+"""What is tested is on the wire: one kind of loop is enough."""
+
 NAME = "all_types_from_java"
 SAMPLE = "org.rpcore.rig.NotFoundException"
 
