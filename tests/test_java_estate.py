@@ -92,6 +92,10 @@ def test_a_python_provider_that_is_restarted_loses_no_call_of_java(java: Java, r
 @FULL
 @ONE_LOOP
 def test_a_java_provider_that_is_restarted_loses_no_call_of_python(java: Java, run: Run) -> None:
+    """2.7 is worse: it takes its services away and says READONLY later. What comes between is answered with a status of
+    which nothing is known, so that it is not tried elsewhere.
+    """
+
     async def main() -> None:
         one, other = java.new_provider(), java.provider
         try:
@@ -103,7 +107,10 @@ def test_a_java_provider_that_is_restarted_loses_no_call_of_python(java: Java, r
                     assert await service.who() == "/"
                 one.say("stop")
                 while not begun.done():
-                    assert await service.who() == "/"
+                    try:
+                        assert await service.who() == "/"
+                    except errors.RemoteFault:
+                        assert java.version == "2.7.23"
                 assert await begun == "begun"
                 for _ in range(20):
                     assert await service.who() == "/"
