@@ -211,13 +211,13 @@ def test_a_status_of_dubbo_3_2_says_what_is_wrong_in_fastjson2(body: bytes, text
     assert raised.value.message.endswith(f"status 100: {text}")
 
 
-def test_a_service_that_java_no_longer_exports_was_surely_not_called() -> None:
+def test_status_70_of_java_is_maybe_executed_whatever_its_text_says() -> None:
     wire = Wire({"echo": echo})
     task = wire.call("question", retries=0)
     text = b"org.apache.dubbo.remoting.RemotingException: Not found exported service: demo.Greeter:20880 in []\n\tat x"
     feed(wire.client, frame(HESSIAN2, 70, 1, bytes([0x30 + (len(text) >> 8), len(text) & 255]) + text))
     wire.ticks.run()
-    with pytest.raises(errors.UnknownService) as raised:
+    with pytest.raises(errors.RemoteFault) as raised:
         task.result()
-    assert raised.value.retry is errors.Retry.NOT_EXECUTED
+    assert raised.value.retry is errors.Retry.MAYBE_EXECUTED
     assert raised.value.message.endswith("demo.Greeter:20880 in []")
