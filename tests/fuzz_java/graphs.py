@@ -83,6 +83,11 @@ CLASSES = ["int", "void", "java.lang.String", "java.util.Map", "[I", "[Ljava.lan
 UNKNOWN = ["org.nowhere.Thing", "org.nowhere.a.B$C", "Thing"]
 
 
+def as_java(text: str) -> str:
+    """``text`` with each pair of surrogates as the one character that it is in UTF-16."""
+    return text.encode("utf-16", "surrogatepass").decode("utf-16", "surrogatepass")
+
+
 class Maker:
     """Makes one graph's values.
 
@@ -161,10 +166,9 @@ class Maker:
         else:
             n = self.rng.choice(LONG_LENGTHS) + self.rng.randrange(-1, 2)
         alphabet = self.rng.choice(ALPHABETS)
-        if n < 12:
-            return "".join([self.rng.choice(alphabet) for _ in range(n)])
-        piece = "".join([self.rng.choice(alphabet) for _ in range(11)])
-        return (piece * (n // 11 + 1))[:n]
+        piece = "".join([self.rng.choice(alphabet) for _ in range(min(n, 11))])
+        # Two halves of one character in a row are that character to Java, so a set could lose one of two.
+        return as_java((piece * (n // 11 + 1))[:n])
 
     def word(self) -> str:
         return self.rng.choice(("", "a", "b", "name", "ключ", "a.b", "class", "@type", "value", "next"))
