@@ -119,7 +119,9 @@ class Maker:
         return None if self.chance(3) else make()
 
     def unique(self, make: Callable[[], Any]) -> list[Any]:
-        return list(dict.fromkeys(make() for _ in range(self.few())))
+        """Items of a set. Of two strings that are one to Java, one would be lost."""
+        made = [make() for _ in range(self.few())]
+        return list({as_java(item) if isinstance(item, str) else item: item for item in made}.values())
 
     # -- scalars
 
@@ -167,8 +169,11 @@ class Maker:
             n = self.rng.choice(LONG_LENGTHS) + self.rng.randrange(-1, 2)
         alphabet = self.rng.choice(ALPHABETS)
         piece = "".join([self.rng.choice(alphabet) for _ in range(min(n, 11))])
-        # Two halves of one character in a row are that character to Java, so a set could lose one of two.
-        return as_java((piece * (n // 11 + 1))[:n])
+        return (piece * (n // 11 + 1))[:n]
+
+    def key(self) -> str:
+        """Text for the keys of maps: of two that are one to Java, one would be lost."""
+        return as_java(self.text())
 
     def word(self) -> str:
         return self.rng.choice(("", "a", "b", "name", "ключ", "a.b", "class", "@type", "value", "next"))
@@ -571,7 +576,7 @@ PARAMETERS: list[tuple[Any, str, Callable[[Maker], Any]]] = [
     (list[int], "java.util.Collection", lambda m: [m.whole(64) for _ in range(m.few())]),
     (set[str], "java.util.Set", lambda m: set(m.unique(m.text))),
     (tuple[int, str], "java.util.List", lambda m: (m.whole(64), m.text())),
-    (dict[str, Any], "java.util.Map", lambda m: {m.text(): m.value() for _ in range(m.few())}),
+    (dict[str, Any], "java.util.Map", lambda m: {m.key(): m.value() for _ in range(m.few())}),
     (dict[int, list[str]], "java.util.Map", lambda m: {m.whole(64): [m.text()] for _ in range(m.few())}),
     (datetime, "java.util.Date", lambda m: m.aware()),
     (LocalDateTime, "java.time.LocalDateTime", lambda m: m.naive()),
