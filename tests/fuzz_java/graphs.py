@@ -171,10 +171,6 @@ class Maker:
         piece = "".join([self.rng.choice(alphabet) for _ in range(min(n, 11))])
         return (piece * (n // 11 + 1))[:n]
 
-    def key(self) -> str:
-        """Text for the keys of maps: of two that are one to Java, one would be lost."""
-        return as_java(self.text())
-
     def word(self) -> str:
         return self.rng.choice(("", "a", "b", "name", "ключ", "a.b", "class", "@type", "value", "next"))
 
@@ -576,7 +572,7 @@ PARAMETERS: list[tuple[Any, str, Callable[[Maker], Any]]] = [
     (list[int], "java.util.Collection", lambda m: [m.whole(64) for _ in range(m.few())]),
     (set[str], "java.util.Set", lambda m: set(m.unique(m.text))),
     (tuple[int, str], "java.util.List", lambda m: (m.whole(64), m.text())),
-    (dict[str, Any], "java.util.Map", lambda m: {m.key(): m.value() for _ in range(m.few())}),
+    (dict[str, Any], "java.util.Map", lambda m: {as_java(m.text()): m.value() for _ in range(m.few())}),
     (dict[int, list[str]], "java.util.Map", lambda m: {m.whole(64): [m.text()] for _ in range(m.few())}),
     (datetime, "java.util.Date", lambda m: m.aware()),
     (LocalDateTime, "java.time.LocalDateTime", lambda m: m.naive()),
