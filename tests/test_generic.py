@@ -225,6 +225,8 @@ def faults(caplog: pytest.LogCaptureFixture) -> list[str]:
 
 
 def test_what_the_method_raised(run: Run, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.ERROR, "rpcore.server")
+
     async def main() -> None:
         async with generic() as service:
             with pytest.raises(errors.RemoteError) as raised:
