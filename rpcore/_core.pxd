@@ -139,6 +139,7 @@ cdef class Request(Scope):
     cdef bint plain                      # as the route's
     cdef object convert                  # of a generic call: what makes plain values of the result, and
     cdef object wrap                     # a JavaException of what its method raised
+    cdef object unpacked(self, Limits limits)
     cdef dict to_forward(self, frozenset keys)
     cdef tuple arguments
     cdef Worker worker

@@ -385,17 +385,8 @@ cdef class Connection:
             if r.large_next > n:
                 request.received_large = large[n:r.large_next]
         if entry.token is not None:
-            entry.check_token(self._token_of(request))
+            entry.check_token(None if request.received is None else request.unpacked(self.limits).get("token"))
         return timeout
-
-    def _token_of(self, Request request):
-        """The token that came as a msgpack attachment, or None."""
-        cdef Reader r = Reader(b"", self.limits)
-        if request.received is None:
-            return None
-        r.start(<const unsigned char*>PyBytes_AS_STRING(request.received), PyBytes_GET_SIZE(request.received),
-                request.received_large)
-        return any_plan.decode(r).get("token")
 
     cdef Entry _find_entry(self, Reader r, const unsigned char* body):
         cdef Entry entry

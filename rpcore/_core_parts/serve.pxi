@@ -154,13 +154,17 @@ cdef class Request(Scope):
             return dict(self.received_map)
         if self.received is None:
             return {}
-        cdef Reader r = Reader(b"", self.connection.limits)
-        r.start(<const unsigned char*>PyBytes_AS_STRING(self.received), PyBytes_GET_SIZE(self.received),
-                self.received_large)
-        found = any_plan.decode(r)
+        found = self.unpacked(self.connection.limits)
         if self.entry.token is not None:
             del found["token"]
         return found
+
+    cdef object unpacked(self, Limits limits):
+        """The attachments of a msgpack request as they came."""
+        cdef Reader r = Reader(b"", limits)
+        r.start(<const unsigned char*>PyBytes_AS_STRING(self.received), PyBytes_GET_SIZE(self.received),
+                self.received_large)
+        return any_plan.decode(r)
 
     cdef dict to_forward(self, frozenset keys):
         """The attachments that came and that calls of the handler send on: those in ``keys``; ``"*"``: all of the user's."""
